@@ -1,0 +1,63 @@
+"""What the kernels need to know of a group, as arrays on the device."""
+
+import jax.numpy as jnp
+import numpy as np
+from flax import struct
+
+from repjax import data
+from repjax.groups import Group, build_fourier
+from repjax.typing import Array, Float, Int
+
+TRIVIAL = 0
+"""Index of the trivial irrep among the real irreps."""
+
+
+class Basis(struct.PyTreeNode):
+    """Real Fourier basis of a group, and the task, in float32.
+
+    Attributes:
+        fourier: orthogonal; columns grouped by irrep.
+        member: member[ρ, j] = 1 where column j belongs to irrep ρ, else 0.
+        characters: χ_ρ(g).
+        labels: label of pair (a, b).
+        quotient: quotient[l, c] = l·c⁻¹, the element at which logit c of a pair with
+            label l is compared with a character.
+    """
+
+    fourier: Float[Array, "group group"]
+    member: Float[Array, "irrep group"]
+    characters: Float[Array, "irrep group"]
+    labels: Int[Array, "group group"]
+    quotient: Int[Array, "group group"]
+
+
+def build_basis(group: Group, task: str = "a*b") -> Basis:
+    """Basis of `group` for the task `task`."""
+    fourier = build_fourier(group)
+    irreps = np.arange(len(fourier.names))[:, None]
+    return Basis(
+        fourier=jnp.asarray(fourier.matrix, jnp.float32),
+        member=jnp.asarray(fourier.irrep_of_column == irreps, jnp.float32),
+        characters=jnp.asarray(fourier.characters, jnp.float32),
+        labels=jnp.asarray(data.labels(group, task)),
+        quotient=jnp.asarray(group.table[:, group.inverse], jnp.int32),
+    )
+
+
+def power_by_irrep(
+    functions: Float[Array, "group hidden"], basis: Basis
+) -> Float[Array, " irrep"]:
+    """‖P_ρ f‖² for each real irrep ρ, summed over the functions (columns) f on G."""
+    power = jnp.sum((basis.fourier.T @ functions) ** 2, axis=1)
+    return basis.member @ power
+
+
+def fraction_explained(
+    weights: Float[Array, "group hidden"], basis: Basis
+) -> Float[Array, " irrep"]:
+    """Share of ‖weights‖² in each real isotypic subspace, in [0, 1]; sums to 1.
+
+    Chughtai et al. 2023, section 5.2 ("fraction of variance explained").
+    """
+    power = power_by_irrep(weights, basis)
+    return power / jnp.sum(power)

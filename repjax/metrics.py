@@ -1,0 +1,44 @@
+"""Names of the metrics, and the thresholds that turn them into words.
+
+Every metric is defined in docs/metrics.md. Shares (`fve_*`, `hidden_*`) and accuracies
+are in [0, 1], similarities in [−1, 1], losses in nats.
+"""
+
+SCALARS = (
+    "train_loss",
+    "test_loss",
+    "train_accuracy",
+    "test_accuracy",
+    "excluded_loss",
+    "restricted_loss",
+    "fve_logits",
+    "fve_w_a",
+    "fve_w_b",
+    "fve_w_u",
+    "fve_mlp",
+    "fve_mlp_ab",
+    "weight_norm_sq",
+)
+"""One number for each run and evaluation."""
+
+PER_IRREP = (
+    "logit_similarity",
+    "irrep_fve_w_a",
+    "irrep_fve_w_b",
+    "irrep_fve_w_u",
+    "hidden_a",
+    "hidden_b",
+    "hidden_ab",
+    "irrep_restricted_loss",
+    "irrep_excluded_loss",
+)
+"""One number for each run, evaluation and real irrep."""
+
+KEY_SIMILARITY = 0.005
+"""A non-trivial irrep is key when its logit similarity is above this."""
+
+LEARNED_SIMILARITY = 0.05
+"""An irrep is learned at the first evaluated step with a similarity above this."""
+
+GENERALISED = 0.99
+"""A run has generalised when its final test accuracy is at least this."""

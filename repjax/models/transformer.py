@@ -1,0 +1,101 @@
+"""The one-layer transformer of the paper, evaluated where it is read.
+
+Tokens are a, b, "="; logits are read at "=" only. There the query is one vector per
+head, so keys, values and scores are tables over group elements, and a pair costs three
+softmax weights per head, a sum of three values and the MLP. Same function as running
+all positions; tested against that.
+"""
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from repjax.models.lookup import lookup
+from repjax.typing import Array, Float, Int
+
+
+class Transformer(nn.Module):
+    """One attention layer and one ReLU MLP on a residual stream; no norms, no biases.
+
+    Attributes:
+        order: n, the number of group elements; token n is "=".
+        num_heads: attention heads.
+        d_model: width of the residual stream.
+        d_head: width of each head.
+        d_mlp: neurons of the MLP.
+        init_scale: every weight starts as N(0, (init_scale / √d_model)²).
+    """
+
+    order: int
+    num_heads: int = 4
+    d_model: int = 128
+    d_head: int = 32
+    d_mlp: int = 512
+    init_scale: float = 0.8
+
+    def setup(self):
+        """Tensors in TransformerLens's shapes, all of one standard deviation."""
+        normal = nn.initializers.normal(self.init_scale * self.d_model**-0.5)
+        heads, model, head = self.num_heads, self.d_model, self.d_head
+        self.W_E = self.param("W_E", normal, (self.order + 1, model))
+        self.W_pos = self.param("W_pos", normal, (3, model))
+        self.W_Q = self.param("W_Q", normal, (heads, model, head))
+        self.W_K = self.param("W_K", normal, (heads, model, head))
+        self.W_V = self.param("W_V", normal, (heads, model, head))
+        self.W_O = self.param("W_O", normal, (heads, head, model))
+        self.W_in = self.param("W_in", normal, (model, self.d_mlp))
+        self.W_out = self.param("W_out", normal, (self.d_mlp, model))
+        self.W_U = self.param("W_U", normal, (model, self.order))
+
+    def __call__(
+        self, left: Int[Array, " pair"], right: Int[Array, " pair"]
+    ) -> Float[Array, "pair vocab"]:
+        """Logits of each pair at "="."""
+        residual = self.attend(left, right)
+        return (residual + nn.relu(residual @ self.W_in) @ self.W_out) @ self.W_U
+
+    def factors(self) -> tuple[Float[Array, "group model"], Float[Array, "group model"]]:
+        """A and B: the embedding of the elements, one table for both factors."""
+        return self.W_E[: self.order], self.W_E[: self.order]
+
+    def hidden(
+        self, left: Int[Array, " pair"], right: Int[Array, " pair"]
+    ) -> Float[Array, "pair hidden"]:
+        """MLP activations h[a, b] at "=" after the ReLU."""
+        return nn.relu(self.attend(left, right) @ self.W_in)
+
+    def unembedding(self) -> Float[Array, "hidden vocab"]:
+        """U: MLP activations → logits, past the residual stream."""
+        return self.W_out @ self.W_U
+
+    def attend(
+        self, left: Int[Array, " pair"], right: Int[Array, " pair"]
+    ) -> Float[Array, "pair model"]:
+        """Residual stream at "=" after attention."""
+        elements, equals = self.W_E[: self.order], self.W_E[self.order] + self.W_pos[2]
+        query = jnp.einsum("m,hmd->hd", equals, self.W_Q) * self.d_head**-0.5
+        scored = jnp.einsum("hd,hmd->hm", query, self.W_K)
+
+        def score_and_value(token: Float[Array, "token model"]):
+            values = jnp.einsum("tm,hmd->thd", token, self.W_V)
+            return token @ scored.T, values.reshape(token.shape[0], -1)
+
+        score_a, value_a = score_and_value(elements + self.W_pos[0])
+        score_b, value_b = score_and_value(elements + self.W_pos[1])
+        score_e, value_e = score_and_value(equals[None])
+
+        scores = jnp.stack(
+            [
+                lookup(score_a, left),
+                lookup(score_b, right),
+                jnp.broadcast_to(score_e, (left.shape[0], self.num_heads)),
+            ]
+        )
+        # (3, pair, head) → each head's weight repeated over its d_head values.
+        weights = jnp.repeat(jax.nn.softmax(scores, axis=0), self.d_head, axis=2)
+        mixed = (
+            weights[0] * lookup(value_a, left)
+            + weights[1] * lookup(value_b, right)
+            + weights[2] * value_e
+        )
+        return equals + mixed @ self.W_O.reshape(-1, self.d_model)
