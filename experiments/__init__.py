@@ -1,0 +1,1 @@
+"""Experiments: settings as data, one file per study."""

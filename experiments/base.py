@@ -1,0 +1,61 @@
+"""Every setting with its default and unit. Studies start from here and change a few.
+
+Not an experiment of its own, though it runs: four seeds of the paper's S5 MLP.
+Any key can be changed on the command line: --config.optimizer.weight_decay=0.3
+"""
+
+from ml_collections import ConfigDict
+
+
+def get_config() -> ConfigDict:
+    """The defaults: the paper's networks and optimiser."""
+    config = ConfigDict()
+
+    # What to train: every group with every architecture.
+    config.groups = ("S5",)  # C<n>, D<n>, S<n>, A<n>, or table files .npy .csv .txt
+    config.architectures = ("mlp",)  # mlp, bilinear, transformer
+    config.num_seeds = 4  # runs per cell
+    config.first_seed = 1  # seeds are first_seed, first_seed + 1, …
+    config.task = "a*b"  # word in a, b, a^-1, b^-1 that labels the pair (a, b)
+
+    # Training: full batch, constant learning rate.
+    config.num_steps = 250_000  # optimiser steps
+    config.train_fraction = 0.4  # of all n² pairs
+    config.matmul_precision = "highest"  # default, high, highest (highest = float32)
+
+    # AdamW.
+    config.optimizer = ConfigDict()
+    config.optimizer.learning_rate = 1e-3  # per step
+    config.optimizer.weight_decay = 1.0  # decoupled, in units of the learning rate
+    config.optimizer.beta1 = 0.9  # per step
+    config.optimizer.beta2 = 0.98  # per step
+    config.optimizer.eps = 1e-8  # outside the square root; sets the floor of the loss
+
+    # Sizes of mlp and bilinear.
+    config.mlp = ConfigDict()
+    config.mlp.embed_dim = 256  # width of each factor's embedding
+    config.mlp.hidden_dim = 128  # neurons
+
+    # Sizes of the transformer.
+    config.transformer = ConfigDict()
+    config.transformer.num_heads = 4  # heads
+    config.transformer.d_model = 128  # width of the residual stream
+    config.transformer.d_head = 32  # width of a head
+    config.transformer.d_mlp = 512  # neurons
+    config.transformer.init_scale = 0.8  # initial weights: N(0, (this / √d_model)²)
+
+    # When to measure, save and look up.
+    config.evaluation = ConfigDict()
+    config.evaluation.num_evaluations = 100  # log-spaced steps, first and last included
+    config.checkpoint = ConfigDict()
+    config.checkpoint.every_seconds = 60.0  # seconds between checkpoints of a cell
+    config.checkpoint.keep = 2  # checkpoints; the older ones guard against damage
+    config.max_chunk_seconds = 5.0  # seconds between two visits of the host
+
+    # Exceptions for some cells: (pattern on "group/architecture", key, value), the last
+    # match counts. A value typed in on the command line stands above them.
+    config.overrides = ()  # e.g. (("*/transformer", "num_steps", 50_000),)
+    # Settings to vary: (key, values), one cell for each combination.
+    config.sweep = ()  # e.g. (("optimizer.weight_decay", (0.3, 1.0)),)
+
+    return config.lock()

@@ -1,0 +1,24 @@
+"""Two small groups whose irreps a small MLP learns in minutes on a laptop.
+
+Command: python -m repjax.main --config=experiments/quickstart.py --workdir=runs/demo
+Cost: see README.
+Result: see README.
+"""
+
+from ml_collections import ConfigDict
+
+from experiments import base
+
+
+def get_config() -> ConfigDict:
+    """Four seeds of D12 and of A5: 9,000 steps are enough to generalise."""
+    config = base.get_config()
+    config.groups = ("D12", "A5")
+    config.architectures = ("mlp",)
+    config.num_steps = 9_000
+    config.train_fraction = 0.7
+    config.overrides = (
+        ("D12/*", "mlp.hidden_dim", 64),
+        ("A5/*", "optimizer.weight_decay", 2.0),
+    )
+    return config

@@ -1,0 +1,24 @@
+"""S5: both networks of the paper, as in its Table 3.
+
+Command: python -m repjax.main --config=experiments/s5.py --workdir=runs/s5
+Cost: see README.
+Result: see README.
+"""
+
+from ml_collections import ConfigDict
+
+from experiments import base
+
+
+def get_config() -> ConfigDict:
+    """Four seeds of the MLP and of the transformer on S5."""
+    config = base.get_config()
+    config.groups = ("S5",)
+    config.architectures = ("mlp", "transformer")
+    config.num_steps = 250_000
+    config.train_fraction = 0.4
+    config.overrides = (
+        ("*/transformer", "num_steps", 50_000),
+        ("*/transformer", "train_fraction", 0.6),
+    )
+    return config

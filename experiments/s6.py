@@ -1,0 +1,24 @@
+"""S6: both networks of the paper, as in its Table 3.
+
+Command: python -m repjax.main --config=experiments/s6.py --workdir=runs/s6
+Cost: see README.
+Result: see README.
+"""
+
+from ml_collections import ConfigDict
+
+from experiments import base
+
+
+def get_config() -> ConfigDict:
+    """Four seeds of the MLP and of the transformer on S6."""
+    config = base.get_config()
+    config.groups = ("S6",)
+    config.architectures = ("mlp", "transformer")
+    config.num_steps = 250_000
+    config.train_fraction = 0.25
+    config.overrides = (
+        ("*/transformer", "num_steps", 20_000),
+        ("*/transformer", "train_fraction", 0.4),
+    )
+    return config

@@ -1,0 +1,261 @@
+"""The settings of a sweep and of a cell: checked once, then typed and frozen.
+
+Defaults live in `experiments/base.py` and nowhere else, so a key that is missing,
+unknown, of the wrong type or out of range is a `ConfigError` that names it. Keys are
+dotted ("optimizer.weight_decay") wherever a person reads or writes them.
+"""
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, is_dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any, Self, TypeVar
+
+from ml_collections import ConfigDict
+
+from repjax.rules import (
+    ConfigError,
+    Rule,
+    as_tuple,
+    check_key,
+    choice,
+    integer,
+    real,
+    setting,
+    several,
+    show,
+    text,
+)
+
+ARCHITECTURES = ("mlp", "bilinear", "transformer")
+SIZE = integer(at_least=1)
+SEED = integer(at_least=0, at_most=2**31 - 1)
+
+Settings = TypeVar("Settings")
+
+
+@dataclass(frozen=True, kw_only=True)
+class OptimizerConfig:
+    """AdamW, constant learning rate."""
+
+    learning_rate: float = setting(real(above=0))
+    weight_decay: float = setting(real(at_least=0))
+    beta1: float = setting(real(at_least=0, below=1))
+    beta2: float = setting(real(at_least=0, below=1))
+    eps: float = setting(real(above=0))
+
+
+@dataclass(frozen=True, kw_only=True)
+class MlpConfig:
+    """Sizes of the MLP and of the bilinear network."""
+
+    embed_dim: int = setting(SIZE)
+    hidden_dim: int = setting(SIZE)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TransformerConfig:
+    """Sizes of the transformer, and the spread of its initial weights."""
+
+    num_heads: int = setting(SIZE)
+    d_model: int = setting(SIZE)
+    d_head: int = setting(SIZE)
+    d_mlp: int = setting(SIZE)
+    init_scale: float = setting(real(above=0))
+
+
+@dataclass(frozen=True, kw_only=True)
+class EvaluationConfig:
+    """When metrics are taken; step 0 and the last step are always among them."""
+
+    num_evaluations: int = setting(integer(at_least=2))
+
+
+@dataclass(frozen=True, kw_only=True)
+class CheckpointConfig:
+    """How often a cell is saved, and how many of its checkpoints stay."""
+
+    every_seconds: float = setting(real(at_least=0))
+    keep: int = setting(SIZE)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunSettings:
+    """What a run needs besides its group, architecture and seed."""
+
+    task: str = setting(text("a word in a, b, a^-1, b^-1 such as a*b"))
+    num_steps: int = setting(SIZE)
+    train_fraction: float = setting(real(above=0, below=1))
+    matmul_precision: str = setting(choice("default", "high", "highest"))
+    optimizer: OptimizerConfig
+    mlp: MlpConfig
+    transformer: TransformerConfig
+    evaluation: EvaluationConfig
+    checkpoint: CheckpointConfig
+    max_chunk_seconds: float = setting(real(above=0))
+
+    def to_json(self) -> dict[str, Any]:
+        """These settings as JSON has them: nested dicts, lists for tuples."""
+        return json.loads(json.dumps(dataclasses.asdict(self)))  # type: ignore[call-overload]
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> Self:
+        """The inverse of `to_json`, as strict as `from_config_dict`."""
+        return parse(cls, values)
+
+
+def rules_of(cls: Any, prefix: str = "") -> dict[str, Rule]:
+    """Dotted key → rule, for every setting in a dataclass and those it holds."""
+    rules: dict[str, Rule] = {}
+    for field in dataclasses.fields(cls):
+        key = f"{prefix}{field.name}"
+        if is_dataclass(field.type):
+            rules |= rules_of(field.type, f"{key}.")
+        else:
+            rules[key] = field.metadata["rule"]
+    return rules
+
+
+SWEEPABLE = rules_of(RunSettings)
+OVERRIDABLE = {"num_seeds": SIZE, "first_seed": SEED} | SWEEPABLE
+
+
+def _parse_overrides(value: Any) -> tuple[tuple[str, str, Any], ...]:
+    """Triples (pattern on "group/architecture", key, value)."""
+
+    def parse_one(triple: Any) -> tuple[str, str, Any]:
+        pattern, key, value = as_tuple(triple)
+        architecture = pattern.rpartition("/")[2] if "/" in pattern else ""
+        if not any(fnmatchcase(name, architecture) for name in ARCHITECTURES):
+            raise ConfigError(
+                f"overrides: {show(pattern)} matches no cell; use "
+                f"<group>/<architecture> such as 'S5/mlp' or '*/transformer' ({', '.join(ARCHITECTURES)})"
+            )
+        check_key(key, OVERRIDABLE, where="overrides: ")
+        return pattern, key, OVERRIDABLE[key].parse(f"overrides: {key}", value)
+
+    return tuple(map(parse_one, _as_rows(value)))
+
+
+def _parse_sweep(value: Any) -> tuple[tuple[str, tuple], ...]:
+    """Pairs (key, values), of which the sweep is the product."""
+
+    def parse_one(pair: Any) -> tuple[str, tuple]:
+        key, values = as_tuple(pair)
+        check_key(key, SWEEPABLE, where="sweep: ")
+        rule = SWEEPABLE[key]
+        values = tuple(rule.parse(f"sweep: {key}", item) for item in as_tuple(values))
+        if not values or len(set(values)) < len(values):
+            raise ConfigError(
+                f"sweep: {key}: {show(values)}; use one or more values, each once"
+            )
+        return key, values
+
+    pairs = tuple(map(parse_one, _as_rows(value)))
+    if len(dict(pairs)) < len(pairs):
+        raise ConfigError(
+            f"sweep: {show(pairs)} sweeps a key twice; name each key once"
+        )
+    return pairs
+
+
+def _as_rows(value: Any) -> tuple:
+    """Typed at a shell, the one-row tuple (("key", 1),) easily loses its last comma."""
+    rows = as_tuple(value)
+    return (rows,) if rows and isinstance(rows[0], str) else rows
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config(RunSettings):
+    """Everything that `get_config()` in an experiment file says."""
+
+    groups: tuple[str, ...] = setting(
+        several(text("a name"), "one or more groups, each once, such as S5 or S5,A5")
+    )
+    architectures: tuple[str, ...] = setting(
+        several(
+            choice(*ARCHITECTURES),
+            f"one or more of {', '.join(ARCHITECTURES)}, each once",
+        )
+    )
+    num_seeds: int = setting(OVERRIDABLE["num_seeds"])
+    first_seed: int = setting(SEED)
+    overrides: tuple[tuple[str, str, Any], ...] = setting(
+        Rule(
+            "triples (pattern, key, value): (('*/mlp', 'num_steps', 100),)",
+            _parse_overrides,
+        )
+    )
+    sweep: tuple[tuple[str, tuple], ...] = setting(
+        Rule(
+            "pairs (key, values): (('optimizer.weight_decay', (0.3, 1.0)),)",
+            _parse_sweep,
+        )
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class CellConfig(RunSettings):
+    """All runs of one group and architecture that share a compiled program."""
+
+    group: str = setting(text("the name of a group"))
+    architecture: str = setting(choice(*ARCHITECTURES))
+    seeds: tuple[int, ...] = setting(several(SEED, "one or more seeds, each once"))
+    swept: tuple[str, ...] = dataclasses.field(
+        default=(),
+        metadata={"rule": several(choice(*SWEEPABLE), "keys of settings", at_least=0)},
+    )
+
+    @property
+    def name(self) -> str:
+        """Its directory: group, architecture and what the sweep varies."""
+        values = flatten(dataclasses.asdict(self))  # type: ignore[call-overload]
+        varied = [f"{key.rpartition('.')[2]}={values[key]}" for key in self.swept]
+        return "_".join([Path(self.group).stem, self.architecture, *varied])
+
+
+def from_config_dict(config: ConfigDict) -> Config:
+    """The checked settings of a sweep.
+
+    Raises:
+        ConfigError: a key is unknown or missing, or its value is not allowed.
+    """
+    return parse(Config, config.to_dict())
+
+
+def parse(cls: type[Settings], values: Mapping[str, Any]) -> Settings:
+    """An instance of a settings dataclass from nested or dotted keys, all of them."""
+    if not isinstance(values, Mapping):
+        raise ConfigError(f"{show(values)} is not allowed; use a mapping of settings")
+    flat, rules = flatten(values), rules_of(cls)
+    for key in flat:
+        check_key(key, rules)
+    for key, rule in rules.items():
+        if key not in flat:
+            raise ConfigError(f"{key}: missing; use {rule.allowed}")
+    return _assemble(cls, {key: rules[key].parse(key, flat[key]) for key in flat})
+
+
+def flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested mappings as one, with dotted keys."""
+    flat: dict[str, Any] = {}
+    for key, value in values.items():
+        if isinstance(value, Mapping):
+            flat |= flatten(value, f"{prefix}{key}.")
+        else:
+            flat[f"{prefix}{key}"] = value
+    return flat
+
+
+def _assemble(cls: Any, flat: Mapping[str, Any], prefix: str = "") -> Any:
+    """The dataclass whose checked settings stand in `flat` under `prefix`."""
+    values = {}
+    for field in dataclasses.fields(cls):
+        key = f"{prefix}{field.name}"
+        nested = is_dataclass(field.type)
+        values[field.name] = (
+            _assemble(field.type, flat, f"{key}.") if nested else flat[key]
+        )
+    return cls(**values)

@@ -1,0 +1,123 @@
+"""Trains, checkpoints, analyses and tabulates one sweep.
+
+python -m repjax.main --config=experiments/s6.py --workdir=DIR [--config.key=value]
+"""
+
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from absl import flags
+from ml_collections import config_flags
+
+from repjax import command_line
+from repjax.config import CellConfig, from_config_dict
+from repjax.rules import ConfigError
+from repjax.sweep import describe, expand, parse_shard, take_shard
+
+STOPPED = 75
+"""Exit code after a signal: everything is saved, calling again goes on."""
+
+_CONFIG = config_flags.DEFINE_config_file(
+    "config", None, "Experiment file; --config.KEY=VALUE changes one of its settings."
+)
+_WORKDIR = flags.DEFINE_string(
+    "workdir", None, "Directory of everything written; call again to resume."
+)
+_SHARD = flags.DEFINE_string(
+    "shard", None, "i/n: train the i-th of n equal parts of the runs, i from 0."
+)
+_DRY_RUN = flags.DEFINE_bool("dry_run", False, "Print the cells and stop.")
+_DISTRIBUTED = flags.DEFINE_bool(
+    "distributed", False, "Join the processes of one multi-host slice."
+)
+flags.FLAGS["config"].parser = command_line.ConfigFileParser()
+
+
+def main() -> None:
+    """Flags → config → cells → training."""
+    if _CONFIG.value is None:
+        raise ConfigError(
+            "--config: missing; use an experiment such as experiments/s6.py"
+        )
+    config = from_config_dict(_CONFIG.value)
+    typed_in = config_flags.get_override_values(flags.FLAGS["config"])
+    cells = expand(config, typed_in)
+    if _SHARD.value is not None:
+        cells = take_shard(cells, *parse_shard(_SHARD.value))
+    if _DRY_RUN.value:
+        print(describe(cells))
+        return
+    workdir = check_workdir(_WORKDIR.value)
+    if _DISTRIBUTED.value:
+        join_processes()
+    request = {
+        "config_file": flags.FLAGS["config"].config_filename,
+        "config": config.to_json(),
+        "overrides": typed_in,
+        "shard": _SHARD.value,
+    }
+    train(cells, workdir, request)
+
+
+def train(
+    cells: Sequence[CellConfig], workdir: Path, request: Mapping[str, Any]
+) -> None:
+    """Trains all cells, and after each writes the tables of what is there."""
+    # jax, only once the input is known to be good.
+    from repjax.ensemble import one_device_per_core
+    from repjax.manifest import write_manifest
+    from repjax.progress import build_progress
+    from repjax.report.seeds import write_seeds
+    from repjax.report.table3 import print_table3, write_table3
+    from repjax.results import load_workdir
+    from repjax.train import Stopped, train_sweep
+
+    one_device_per_core()
+    write_manifest(workdir, cells, request)
+    try:
+        with build_progress() as progress:
+            for _ in train_sweep(cells, workdir, progress):
+                results = load_workdir(workdir)
+                write_seeds(results, workdir)
+                write_table3(results, workdir)
+    except Stopped as stopped:
+        print(f"repjax: {stopped}; call again to go on", file=sys.stderr)
+        sys.exit(STOPPED)
+    print_table3(load_workdir(workdir))
+
+
+def check_workdir(name: str | None) -> Path:
+    """The work directory, which exists and can be written to from here on."""
+    if not name:
+        raise ConfigError("--workdir: missing; use a directory, which will be created")
+    workdir = Path(name)
+    try:
+        workdir.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(
+            f"--workdir: {name!r}: {error.strerror}; use a directory"
+        ) from None
+    if not os.access(workdir, os.W_OK | os.X_OK):
+        raise ConfigError(f"--workdir: {name!r} is read-only; use one that is yours")
+    return workdir
+
+
+def join_processes() -> None:
+    """Makes the devices of all hosts of a slice one mesh."""
+    if _SHARD.value is not None:
+        raise ConfigError("--distributed: not with --shard, whose processes never meet")
+    import jax
+
+    try:
+        jax.distributed.initialize()
+    except (RuntimeError, ValueError) as error:
+        raise ConfigError(
+            f"--distributed: no multi-host slice found: {error}"
+        ) from None
+
+
+if __name__ == "__main__":
+    command_line.run(main)
