@@ -1,0 +1,169 @@
+"""All runs of a cell at once: the only file that knows the `run` axis.
+
+Everything else is written for one run. Here the runs are sharded over devices, with no
+communication, and on each device either batched (`vmap`, where one run cannot fill the
+device) or taken in turn (`lax.map`, on CPUs).
+"""
+
+import math
+import os
+from collections.abc import Callable
+from functools import cached_property, partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
+
+from repjax.analysis.basis import build_basis
+from repjax.analysis.evaluate import evaluate
+from repjax.config import CellConfig
+from repjax.groups import build_group
+from repjax.models import build_model
+from repjax.optim import build_optimizer
+from repjax.state import RunState
+from repjax.step import init_run, train_steps
+from repjax.typing import Array, Int
+
+ROOT_SEED = 0
+"""Run `seed` has the key fold_in(key(ROOT_SEED), seed), whatever runs beside it."""
+
+EVALUATIONS_AT_ONCE = 8
+"""Runs evaluated together on an accelerator; each needs a few blocks of 8 MB."""
+
+
+def one_device_per_core() -> None:
+    """Makes every core of the host a device; call before jax is first used.
+
+    XLA runs one of these small programs on little more than one core (on 2 cores, two
+    devices train 2.0 times as many steps a second as one), so runs are spread over
+    cores as over accelerators. JAX_NUM_CPU_DEVICES stands above this.
+    """
+    if "JAX_NUM_CPU_DEVICES" not in os.environ:
+        jax.config.update("jax_num_cpu_devices", len(os.sched_getaffinity(0)))
+
+
+def usable_devices(num_runs: int) -> list[jax.Device]:
+    """The devices that `num_runs` runs are spread over: no more than there are runs."""
+    return jax.devices()[:num_runs]
+
+
+def width(num_runs: int) -> int:
+    """Number of runs that the program holds: padded to a multiple of the devices."""
+    devices = len(usable_devices(num_runs))
+    return math.ceil(num_runs / devices) * devices
+
+
+class Ensemble:
+    """The runs of one cell as one program.
+
+    Attributes:
+        cell: what is trained.
+        num_runs: runs of the cell; the arrays also hold padding, up to a multiple of
+            the number of devices, which `fetch` drops.
+        mesh: the devices, in one row.
+    """
+
+    def __init__(self, cell: CellConfig):
+        """Prepares the programs of `cell`; each is compiled when first called."""
+        devices = usable_devices(len(cell.seeds))
+        group = build_group(cell.group)
+        self.cell = cell
+        self.num_runs = len(cell.seeds)
+        self.mesh = Mesh(np.array(devices), ("run",), axis_types=(AxisType.Auto,))
+        self.width = width(self.num_runs)
+        self.model = build_model(cell, group.order)
+        self.optimizer = build_optimizer(cell.optimizer)
+        self.basis = build_basis(group, cell.task)
+        self.in_turn = devices[0].platform == "cpu"
+
+    def init(self) -> RunState:
+        """Every run at step 0."""
+        seeds = np.resize(np.array(self.cell.seeds, np.uint32), self.width)
+        return self._init(jax.device_put(seeds, self._by_run))
+
+    def train(
+        self, state: RunState, num_steps: int
+    ) -> tuple[RunState, Array]:
+        """`num_steps` steps of every run; `state` is donated. Also the last losses."""
+        return self._train(state, jnp.int32(num_steps))
+
+    def evaluate(self, state: RunState) -> dict[str, np.ndarray]:
+        """Every metric of every run, without padding."""
+        return self.fetch(self._evaluate(state, self.basis))
+
+    def fetch(self, tree: Any) -> Any:
+        """The tree on the host, without padding."""
+        return jax.tree.map(lambda x: x[: self.num_runs], jax.device_get(tree))
+
+    def place(self, tree: Any) -> Any:
+        """The tree of a fetched ensemble on the devices, padded with its first runs."""
+        index = np.resize(np.arange(self.num_runs), self.width)
+        return jax.device_put(
+            jax.tree.map(lambda x: np.asarray(x)[index], tree), self._by_run
+        )
+
+    def abstract(self) -> RunState:
+        """Shapes and types of a fetched state."""
+        wide = jax.eval_shape(self._init, jax.ShapeDtypeStruct((self.width,), np.uint32))
+        return jax.tree.map(
+            lambda x: jax.ShapeDtypeStruct((self.num_runs, *x.shape[1:]), x.dtype), wide
+        )
+
+    @property
+    def _by_run(self) -> NamedSharding:
+        return NamedSharding(self.mesh, PartitionSpec("run"))
+
+    @cached_property
+    def _init(self) -> Callable[[Int[Array, " run"]], RunState]:
+        def init(seed):
+            key = jax.random.fold_in(jax.random.key(ROOT_SEED), seed)
+            return init_run(key, self.model, self.optimizer, self.cell.train_fraction)
+
+        return self._compile(lambda seeds: jax.vmap(init)(seeds))
+
+    @cached_property
+    def _train(self) -> Callable[[RunState, Array], tuple[RunState, Array]]:
+        step = partial(
+            train_steps,
+            model=self.model,
+            optimizer=self.optimizer,
+            labels=self.basis.labels,
+        )
+
+        def train(state, num_steps):
+            def one(run):
+                return step(run, num_steps)
+
+            return jax.lax.map(one, state) if self.in_turn else jax.vmap(one)(state)
+
+        return self._compile(train, shared=1, donate_argnums=0)
+
+    @cached_property
+    def _evaluate(self) -> Callable[[RunState, Any], dict[str, Array]]:
+        def evaluate_all(state, basis):
+            return jax.lax.map(
+                lambda run: evaluate(self.model, run.params, run.train_pairs, basis),
+                state,
+                batch_size=None if self.in_turn else EVALUATIONS_AT_ONCE,
+            )
+
+        return self._compile(evaluate_all, shared=1)
+
+    def _compile(self, function: Callable, shared: int = 0, **jit_options) -> Callable:
+        """One program over all devices; the last `shared` arguments have no run axis."""
+        by_run, same = PartitionSpec("run"), PartitionSpec()
+        sharded = jax.shard_map(
+            function,
+            mesh=self.mesh,
+            in_specs=(by_run, *[same] * shared),
+            out_specs=by_run,
+            check_vma=False,
+        )
+
+        def with_precision(*arguments):
+            with jax.default_matmul_precision(self.cell.matmul_precision):
+                return sharded(*arguments)
+
+        return jax.jit(with_precision, **jit_options)

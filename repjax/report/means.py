@@ -1,0 +1,173 @@
+"""What Table 3 says: means over runs, and the paper's value for each of them.
+
+Chughtai, Chan, Nanda, "A Toy Model of Universality", ICML 2023. `paper_table3.csv` in
+this folder holds the paper's numbers for 7 groups × 2 architectures, in fractions and
+nats: source `published` is what was printed, source `exact` what the authors' published
+weights give when the errata (docs/metrics.md) are mended.
+"""
+
+import csv
+import io
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib.resources import files
+from itertools import groupby
+
+import numpy as np
+
+from repjax.results import CellResults
+
+MLP_COLUMNS = {
+    "fve_w_a": "W_a",
+    "fve_w_b": "W_b",
+    "fve_w_u": "W_U",
+    "fve_mlp": "MLP",
+    "fve_mlp_ab": "ρ(ab)",
+    "test_loss": "Test",
+    "excluded_loss": "Exc.",
+    "restricted_loss": "Res.",
+}
+TRANSFORMER_COLUMNS = {"fve_w_a": "W_E"} | {
+    metric: heading
+    for metric, heading in MLP_COLUMNS.items()
+    if metric not in ("fve_w_a", "fve_w_b")
+}
+COLUMNS = {
+    "mlp": MLP_COLUMNS,
+    "transformer": TRANSFORMER_COLUMNS,
+    "bilinear": MLP_COLUMNS,
+}
+"""Architecture → metric → its heading in the paper."""
+
+TITLES = {"mlp": "MLP", "transformer": "Transformer", "bilinear": "Bilinear"}
+
+ERRATUM = 1e-3
+"""A published value off by more than this share of the exact one is wrong."""
+
+NOT_TRAINING = ("seeds", "evaluation", "checkpoint", "max_chunk_seconds")
+"""Settings in which the cells of one mean may differ."""
+
+DASH = "–"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One architecture on one group.
+
+    Attributes:
+        means: metric → mean over runs, those that did not generalise included.
+        num_runs: how many runs that are.
+        num_generalised: how many of them generalised.
+        mixed: whether they come from cells with different settings or common seeds.
+    """
+
+    means: dict[str, float]
+    num_runs: int
+    num_generalised: int
+    mixed: bool
+
+
+@dataclass(frozen=True)
+class Row:
+    """One group, at one point of a sweep, and its entries by architecture."""
+
+    group: str
+    settings: str
+    entries: dict[str, Entry]
+
+    @property
+    def label(self) -> str:
+        """The group, with what was swept."""
+        return f"{self.group} {self.settings}".strip()
+
+    def texts(self, architecture: str, metric: str) -> tuple[str, str, str]:
+        """Our mean, the published value, and the exact one if that is another."""
+        entry = self.entries.get(architecture)
+        ours = format_value(metric, entry.means[metric] if entry else None)
+        published, exact = (
+            paper_values().get((self.group, architecture, source, metric))
+            for source in ("published", "exact")
+        )
+        if published is None or exact is None:
+            return ours, DASH, ""
+        wrong = abs(published - exact) > ERRATUM * abs(exact)
+        corrected = format_value(metric, exact) if wrong else ""
+        return ours, format_value(metric, published), corrected
+
+    def runs(self, architecture: str) -> str:
+        """Runs that generalised out of all, as "4/4"."""
+        entry = self.entries.get(architecture)
+        return f"{entry.num_generalised}/{entry.num_runs}" if entry else DASH
+
+
+@lru_cache
+def paper_values() -> dict[tuple[str, str, str, str], float]:
+    """The paper's numbers by (group, architecture, source, metric)."""
+    text = files("repjax.report").joinpath("paper_table3.csv").read_text("utf-8")
+    return {
+        (row["group"], row["architecture"], row["source"], metric): float(row[metric])
+        for row in csv.DictReader(io.StringIO(text))
+        for metric in MLP_COLUMNS
+    }
+
+
+def build_rows(results: Iterable[CellResults]) -> list[Row]:
+    """One row per group and swept setting: the paper's groups first, in its order."""
+    rank = {
+        group: i for i, group in enumerate(dict.fromkeys(k[0] for k in paper_values()))
+    }
+
+    def place(cell: CellResults) -> tuple[int, str, str]:
+        return rank.get(cell.group_name, len(rank)), cell.group_name, cell.settings
+
+    rows = []
+    for (_, group, settings), cells in groupby(sorted(results, key=place), place):
+        by_architecture: dict[str, list[CellResults]] = {}
+        for cell in cells:
+            by_architecture.setdefault(cell.cell.architecture, []).append(cell)
+        entries = {name: _mean(same) for name, same in by_architecture.items()}
+        rows.append(Row(group, settings, entries))
+    return rows
+
+
+def _mean(cells: Sequence[CellResults]) -> Entry:
+    """Of all runs of cells with the same group, architecture and swept settings."""
+
+    def pool(metric: str) -> np.ndarray:
+        return np.concatenate([cell.final(metric) for cell in cells])
+
+    seeds = [seed for cell in cells for seed in cell.cell.seeds]
+    first, *others = (
+        {k: v for k, v in cell.cell.to_json().items() if k not in NOT_TRAINING}
+        for cell in cells
+    )
+    return Entry(
+        means={metric: float(pool(metric).mean(dtype=float)) for metric in MLP_COLUMNS},
+        num_runs=len(seeds),
+        num_generalised=sum(int(cell.generalised.sum()) for cell in cells),
+        mixed=len(set(seeds)) < len(seeds) or any(other != first for other in others),
+    )
+
+
+def notes(rows: Iterable[Row]) -> list[str]:
+    """What a reader must know about single entries."""
+    return [
+        f"{row.label}, {TITLES[architecture]}: one mean over cells that differ in "
+        "other settings than their seeds, or that share seeds."
+        for row in rows
+        for architecture, entry in row.entries.items()
+        if entry.mixed
+    ]
+
+
+def format_value(metric: str, value: float | None) -> str:
+    """As the paper prints it: 99.53 (percent), 5.95, 1.63e-5."""
+    if value is None:
+        return DASH
+    if metric.startswith("fve_"):
+        return f"{100 * value:.2f}"
+    mantissa, _, exponent = f"{value:.2e}".partition("e")
+    if value == 0 or not exponent or int(exponent) >= 0:  # nan has no exponent
+        return f"{value:.2f}"
+    return f"{mantissa}e{int(exponent)}"

@@ -1,0 +1,202 @@
+"""Table 3 of the paper in four layouts: CSV, Markdown, LaTeX and console.
+
+One row per group (and point of a sweep). Shares are in percent, losses in nats, both
+rounded as in the paper: seeds.csv has all digits. Beside each mean stands the paper's
+value, published → corrected where the errata touch it. Bilinear networks, which the
+paper does not have, follow in a table of their own.
+
+Columns of table3.csv: `group`, `settings` (empty unless swept), and for each A in mlp,
+transformer, and bilinear if there is any: `A_runs`, `A_generalised`, and for each
+metric M `A_M`, `A_M_published`, `A_M_exact` (the last two not for bilinear). M is named
+as in seeds.csv, with `_percent` after the shares. A missing value is an empty field.
+"""
+
+import csv
+import io
+import re
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from tabulate import tabulate
+
+from repjax.files import write_text
+from repjax.report.means import COLUMNS, DASH, TITLES, Row, build_rows, notes
+from repjax.results import GENERALISED, CellResults
+
+IN_PAPER = ("mlp", "transformer")
+COUNTED = (
+    "Means over all runs, as in the paper, also those that did not generalise. "
+    f"Runs: generalised (test accuracy at least {GENERALISED:g}) / total."
+)
+BESIDE = (
+    "W_a to ρ(ab): percent of variance explained; Test, Exc., Res.: losses in nats. "
+    "In brackets the paper's value: published, or published → corrected where its "
+    "errata touch it."
+)
+BELOW = (
+    "Under each mean the paper's value (dim) and, where its errata touch it, "
+    "the corrected one (green)."
+)
+
+
+def write_table3(results: Iterable[CellResults], directory: Path) -> tuple[Path, ...]:
+    """Writes table3.csv, table3.md and table3.tex into `directory`."""
+    rows = build_rows(results)
+    texts = {"csv": csv_table(rows), "md": markdown(rows), "tex": latex(rows)}
+    for ending, text in texts.items():
+        write_text(Path(directory) / f"table3.{ending}", text)
+    return tuple(Path(directory) / f"table3.{ending}" for ending in texts)
+
+
+def print_table3(
+    results: Iterable[CellResults], console: Console | None = None
+) -> None:
+    """Prints a table per architecture, each 80 columns wide, and a legend."""
+    console = console or Console()
+    rows = build_rows(results)
+    for table in console_tables(rows):
+        console.print(table)
+    for line in (COUNTED, BELOW, *notes(rows)):
+        console.print(line, markup=False, highlight=False)
+
+
+def csv_table(rows: Sequence[Row]) -> str:
+    """table3.csv; its columns are in the docstring of this module."""
+    present = {name for row in rows for name in row.entries}
+    architectures = [name for name in COLUMNS if name in {*IN_PAPER, *present}]
+    columns = _csv_row(Row("", "", {}), architectures)
+    text = io.StringIO()
+    writer = csv.DictWriter(text, columns, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(_csv_row(row, architectures) for row in rows)
+    return text.getvalue()
+
+
+def _csv_row(row: Row, architectures: Sequence[str]) -> dict[str, str]:
+    fields = {"group": row.group, "settings": row.settings}
+    for architecture in architectures:
+        generalised, _, total = row.runs(architecture).partition("/")
+        fields[f"{architecture}_runs"] = total
+        fields[f"{architecture}_generalised"] = generalised
+        for metric in COLUMNS[architecture]:
+            unit = "_percent" if metric.startswith("fve_") else ""
+            name = f"{architecture}_{metric}{unit}"
+            ours, published, exact = row.texts(architecture, metric)
+            fields[name] = ours
+            if architecture in IN_PAPER:
+                fields[f"{name}_published"] = published
+                fields[f"{name}_exact"] = exact or published
+    return {name: "" if text == DASH else text for name, text in fields.items()}
+
+
+def markdown(rows: Sequence[Row]) -> str:
+    """table3.md."""
+    parts = ["# Table 3", COUNTED, BESIDE]
+    for architectures, present in _sections(rows):
+        headers = ["group"] + [
+            f"{TITLES[architecture]} {heading}"
+            for architecture in architectures
+            for heading in ("runs", *COLUMNS[architecture].values())
+        ]
+        parts.append(_tabulate(headers, _cells(present, architectures), "pipe"))
+    return "\n\n".join([*parts, *notes(rows)]) + "\n"
+
+
+def latex(rows: Sequence[Row]) -> str:
+    r"""table3.tex: one tabular per section, to be \input; needs no package."""
+    parts = [f"% {line}" for line in (COUNTED, BESIDE, *notes(rows))]
+    for architectures, present in _sections(rows):
+        headers, titles = [""], ""
+        for architecture in architectures:
+            headings = ["runs", *map(_tex_heading, COLUMNS[architecture].values())]
+            headers += headings
+            titles += rf" & \multicolumn{{{len(headings)}}}{{c}}"
+            titles += f"{{{TITLES[architecture]}}}"
+        cells = _cells(present, architectures, _tex_label, _tex_number, r"$\to$")
+        text = _tabulate(headers, cells, "latex_raw")
+        parts.append(text.replace("\\hline\n", f"\\hline\n{titles} \\\\\n", 1))
+    return "\n".join(parts).replace("→", "->") + "\n"
+
+
+def console_tables(rows: Sequence[Row]) -> list[Table]:
+    """A table per architecture; under each mean the paper's value."""
+    tables = []
+    for architecture, columns in COLUMNS.items():
+        present = [row for row in rows if architecture in row.entries]
+        table = Table(title=f"Table 3: {TITLES[architecture]}", box=box.SIMPLE_HEAD)
+        table.add_column("group")
+        for heading in ("runs", *columns.values()):
+            table.add_column(heading, justify="right", no_wrap=True)
+        for row in present:
+            texts = [_console_cell(row, architecture, metric) for metric in columns]
+            table.add_row(row.label, row.runs(architecture), *texts)
+        tables += [table] if present else []
+    return tables
+
+
+def _sections(rows: Sequence[Row]) -> list[tuple[tuple[str, ...], list[Row]]]:
+    """The architectures that share one table, and its rows; none without rows."""
+    sections = []
+    for architectures in (IN_PAPER, ("bilinear",)):
+        present = [row for row in rows if row.entries.keys() & set(architectures)]
+        if present:
+            sections.append((architectures, present))
+    return sections
+
+
+def _cells(
+    rows: Sequence[Row],
+    architectures: Sequence[str],
+    label: Callable[[str], str] = str,
+    number: Callable[[str], str] = str,
+    arrow: str = "→",
+) -> list[list[str]]:
+    """Texts of a table; `label`, `number` and `arrow` are the layout's spelling."""
+
+    def cell(row: Row, architecture: str, metric: str) -> str:
+        ours, published, exact = map(number, row.texts(architecture, metric))
+        paper = f"{published} {arrow} {exact}" if exact else published
+        return f"{ours} ({paper})" if architecture in IN_PAPER else ours
+
+    table = []
+    for row in rows:
+        cells = [label(row.label)]
+        for architecture in architectures:
+            cells.append(number(row.runs(architecture)))
+            cells += [cell(row, architecture, m) for m in COLUMNS[architecture]]
+        table.append(cells)
+    return table
+
+
+def _tabulate(headers: list[str], cells: list[list[str]], layout: str) -> str:
+    """Numbers are spelt already: tabulate only aligns them."""
+    sides = ("left", *["right"] * (len(headers) - 1))
+    return tabulate(cells, headers, layout, disable_numparse=True, colalign=sides)
+
+
+def _console_cell(row: Row, architecture: str, metric: str) -> str:
+    ours, published, exact = row.texts(architecture, metric)
+    styled = {"bold": ours, "dim": published, "green": exact}
+    if architecture not in IN_PAPER:
+        styled = {"bold": ours}
+    return "\n".join(f"[{style}]{text}[/]" for style, text in styled.items() if text)
+
+
+def _tex_label(text: str) -> str:
+    return re.sub(r"([_&%#$])", r"\\\1", text)
+
+
+def _tex_heading(text: str) -> str:
+    if "_" in text:
+        return f"${text}$"
+    return text.replace("ρ(ab)", r"$\rho(ab)$")
+
+
+def _tex_number(text: str) -> str:
+    mantissa, _, exponent = text.partition("e")
+    if not exponent:
+        return text.replace(DASH, "--")
+    return rf"${mantissa} \times 10^{{{exponent}}}$"

@@ -1,0 +1,242 @@
+"""The host's part of training: restore, chunks of steps, evaluations, checkpoints."""
+
+import contextlib
+import signal
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from repjax.checkpoint import Checkpoints
+from repjax.config import CellConfig, flatten
+from repjax.ensemble import Ensemble
+from repjax.files import read_json, write_json
+from repjax.groups import build_group, real_irreps
+from repjax.metrics import PER_IRREP, SCALARS
+from repjax.progress import Progress
+from repjax.results import CellResults
+from repjax.rules import ConfigError
+from repjax.state import RunState
+
+
+class Stopped(Exception):
+    """A signal asked to stop; the state is saved, and calling again goes on."""
+
+
+def train_sweep(
+    cells: Sequence[CellConfig], workdir: Path, progress: Progress
+) -> Iterator[CellResults]:
+    """Trains cell after cell, each in its own folder, and yields what each gave.
+
+    Finished cells are read back.
+
+    Raises:
+        Stopped: SIGTERM or SIGINT came; everything trained so far is saved.
+        ConfigError: a folder holds a cell with other settings.
+    """
+    with _signals_noted() as signals:
+        for cell in cells:
+            yield train_cell(cell, workdir, progress, signals)
+            if signals:
+                raise Stopped(f"stopped after {cell.name}")
+
+
+def train_cell(
+    cell: CellConfig,
+    workdir: Path,
+    progress: Progress,
+    signals: Sequence[int] = (),
+) -> CellResults:
+    """Trains the runs of one cell to the end, from its newest checkpoint if it has one.
+
+    Args:
+        cell: what to train.
+        workdir: the cell gets the folder `workdir / cell.name`.
+        progress: is told how far the cell is.
+        signals: signals received so far, looked at after every chunk.
+    """
+    directory = workdir / cell.name
+    claim_directory(cell, directory)
+    if CellResults.exists(directory):
+        return CellResults.load(directory)
+    ensemble = Ensemble(cell)
+    checkpoints = Checkpoints(directory / "checkpoints", cell.checkpoint.keep)
+    try:
+        results = _train(ensemble, checkpoints, progress, signals)
+    finally:
+        checkpoints.close()
+    results.save(directory)
+    progress.finish(results)
+    return results
+
+
+def reevaluate(directory: Path) -> CellResults | None:
+    """Results of a finished cell, the last evaluation made anew from its checkpoint.
+
+    Returns:
+        The results; None if the cell in `directory` has not been trained to the end.
+    """
+    cell = CellConfig.from_json(read_json(directory / "config.json"))
+    checkpoints = Checkpoints(directory / "checkpoints", cell.checkpoint.keep)
+    try:
+        if checkpoints.latest_step() != cell.num_steps:
+            return None
+        ensemble = Ensemble(cell)
+        steps = evaluation_steps(cell.num_steps, cell.evaluation.num_evaluations)
+        state, metrics, _ = _restore(ensemble, checkpoints, len(steps))
+    finally:
+        checkpoints.close()
+    for name, values in ensemble.evaluate(state).items():
+        metrics[name][:, -1] = values
+    return _results(cell, steps, metrics)
+
+
+def evaluation_steps(num_steps: int, num_evaluations: int) -> np.ndarray:
+    """Log-spaced steps at which everything is measured: 0, 1, …, `num_steps`."""
+    spaced = np.geomspace(1, num_steps, max(num_evaluations - 1, 1))
+    return np.unique(np.concatenate([[0], np.round(spaced).astype(int), [num_steps]]))
+
+
+def claim_directory(cell: CellConfig, directory: Path) -> None:
+    """Writes the cell's settings into its folder, or checks those that are there.
+
+    Raises:
+        ConfigError: the folder was begun with other settings.
+    """
+    path = directory / "config.json"
+    if not path.exists():
+        write_json(path, cell.to_json())
+        return
+    stored, wanted = flatten(read_json(path)), flatten(cell.to_json())
+    for key in sorted(stored.keys() | wanted.keys()):
+        if stored.get(key) != wanted.get(key) and key not in _MAY_CHANGE:
+            raise ConfigError(
+                f"{key}: {wanted.get(key)} differs from {stored.get(key)}, with which "
+                f"{directory} was begun; use another --workdir"
+            )
+
+
+_MAY_CHANGE = ("checkpoint.every_seconds", "checkpoint.keep", "max_chunk_seconds")
+"""Settings that change no number of a run."""
+
+
+def _train(
+    ensemble: Ensemble,
+    checkpoints: Checkpoints,
+    progress: Progress,
+    signals: Sequence[int],
+) -> CellResults:
+    """The loop. Its order is fixed: chunk → evaluate if due → save if due → stop.
+
+    A checkpoint at step s therefore holds the evaluation at s, and a run restored from
+    it begins with the first chunk after s. Chunks may be cut anywhere: the loop inside
+    is the same program for every length, so the bits are those of an uncut run.
+    """
+    cell = ensemble.cell
+    steps = evaluation_steps(cell.num_steps, cell.evaluation.num_evaluations)
+    state, metrics, step = _restore(ensemble, checkpoints, len(steps))
+    progress.start(cell.name, ensemble.num_runs, cell.num_steps, step)
+    saved_at, pace = time.monotonic(), _Pace(cell.max_chunk_seconds)
+    due = int(np.searchsorted(steps, step, side="right" if step else "left"))
+
+    while due < len(steps):
+        chunk = min(int(steps[due]) - step, pace.steps)
+        train_loss = None
+        if chunk:
+            with pace.measured(chunk):
+                state, loss = ensemble.train(state, chunk)
+                train_loss = ensemble.fetch(loss)
+            step += chunk
+        measured = None
+        if step == steps[due]:
+            measured = ensemble.evaluate(state)
+            for name, values in measured.items():
+                metrics[name][:, due] = values
+            due += 1
+        progress.update(step, train_loss, measured)
+        overdue = time.monotonic() - saved_at > cell.checkpoint.every_seconds
+        if overdue or signals or due == len(steps):
+            tree = {"state": ensemble.fetch(state), "metrics": metrics}
+            checkpoints.save(step, tree)
+            saved_at = time.monotonic()
+        if signals and due < len(steps):
+            raise Stopped(f"stopped at step {step} of {cell.name}")
+
+    return _results(cell, steps, metrics)
+
+
+def _results(
+    cell: CellConfig, steps: np.ndarray, metrics: dict[str, np.ndarray]
+) -> CellResults:
+    irreps = real_irreps(build_group(cell.group))
+    return CellResults(
+        cell=cell,
+        irreps=tuple(irrep.name for irrep in irreps),
+        irrep_dims=tuple(irrep.dim for irrep in irreps),
+        steps=steps,
+        metrics=metrics,
+    )
+
+
+def _restore(
+    ensemble: Ensemble, checkpoints: Checkpoints, num_evaluations: int
+) -> tuple[RunState, dict[str, np.ndarray], int]:
+    """State, metrics so far and step of the newest checkpoint, or of a new start."""
+    metrics = blank_metrics(
+        ensemble.num_runs, num_evaluations, ensemble.basis.characters.shape[0]
+    )
+    step = checkpoints.latest_step()
+    if step is None:
+        return ensemble.init(), metrics, 0
+    tree = {"state": ensemble.abstract(), "metrics": metrics}
+    tree = checkpoints.restore(step, tree)
+    return ensemble.place(tree["state"]), tree["metrics"], step
+
+
+def blank_metrics(
+    num_runs: int, num_evaluations: int, num_irreps: int
+) -> dict[str, np.ndarray]:
+    """Arrays run × evaluation (× irrep) for every metric, NaN until measured."""
+    shape = (num_runs, num_evaluations)
+    return {name: np.full(shape, np.nan, np.float32) for name in SCALARS} | {
+        name: np.full((*shape, num_irreps), np.nan, np.float32) for name in PER_IRREP
+    }
+
+
+class _Pace:
+    """Length of the next chunk, so that each takes at most `seconds`."""
+
+    def __init__(self, seconds: float):
+        self._seconds = seconds
+        self._compiled = False
+        self.steps = 1
+
+    @contextlib.contextmanager
+    def measured(self, steps: int) -> Iterator[None]:
+        """Learns from a chunk of `steps`; the first one's time is compilation."""
+        start = time.monotonic()
+        yield
+        if self._compiled:
+            rate = steps / max(time.monotonic() - start, 1e-6)
+            # At most tenfold: a short chunk's rate says little.
+            self.steps = max(1, min(int(rate * self._seconds), 10 * self.steps))
+        self._compiled = True
+
+
+@contextlib.contextmanager
+def _signals_noted() -> Iterator[list[int]]:
+    """The list of SIGTERM and SIGINT received inside; a second SIGINT interrupts."""
+    received: list[int] = []
+
+    def note(number, _frame):
+        if number == signal.SIGINT and received:
+            raise KeyboardInterrupt
+        received.append(number)
+
+    before = {n: signal.signal(n, note) for n in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield received
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
