@@ -97,8 +97,10 @@ def _read_table(path: Path) -> np.ndarray:
         if path.suffix == ".npy":
             with path.open("rb") as file:  # np.load would also open archives
                 return np.lib.format.read_array(file, allow_pickle=False)
-        lines = path.read_text(encoding="utf-8").replace(",", " ").splitlines()
-        return np.loadtxt(lines, dtype=np.int64, ndmin=2)
+        text = path.read_text(encoding="utf-8-sig").replace(",", " ")
+        if not text.strip():
+            raise ValueError("it is empty")
+        return np.loadtxt(text.splitlines(), dtype=np.int64, ndmin=2)
     except (ValueError, OSError, EOFError) as error:
-        reason = str(error).splitlines()[0].rstrip(".")
+        reason = str(error).splitlines()[0].split(";")[0].rstrip(".")
         raise ValueError(f"'{path}' is not a table of integers: {reason}") from None

@@ -11,6 +11,7 @@ from repjax.groups.group import Group
 from repjax.groups.names import order_and_name
 from repjax.groups.representations import (
     Matrices,
+    MatricesOfAnyDim,
     compute_character,
     extend_to_group,
     frobenius_schur,
@@ -19,11 +20,10 @@ from repjax.groups.representations import (
 from repjax.groups.young import young_orthogonal_form
 
 HOMOMORPHISM_TOLERANCE = 1e-10
-# Gaps between eigenvalues of the random element, relative to the largest. Round-off
-# splits equal ones by at most 1.4e-14 (C1000); different ones are 1e-4 apart in A6,
-# 2e-6 in C1000. What falls between the two bounds is ambiguous.
-EQUAL_EIGENVALUES = 1e-12
-DISTINCT_EIGENVALUES = 1e-9
+# Gap between eigenvalues of the random element, relative to the largest. Round-off
+# splits equal ones by at most 1.4e-14 (C1000); others are 1e-4 apart in A6 and 2e-6 in
+# C1000. A wrong decision gives irreps that are not exact or not complete.
+DISTINCT_EIGENVALUES = 1e-11
 MAX_ATTEMPTS = 8
 
 IrrepType = Literal["real", "complex", "quaternionic"]
@@ -83,7 +83,7 @@ def real_irreps(group: Group) -> tuple[Irrep, ...]:
     )
 
 
-def _decompose_regular(group: Group) -> list[Matrices]:
+def _decompose_regular(group: Group) -> list[MatricesOfAnyDim]:
     """One copy of every real irrep, from the regular representation.
 
     Right multiplication by a random self-adjoint element of R[G] commutes with left
@@ -97,9 +97,7 @@ def _decompose_regular(group: Group) -> list[Matrices]:
         element += element[group.inverse]
         values, vectors = np.linalg.eigh(element[group.table[group.inverse]])
         gaps = np.diff(values) / np.abs(values).max()
-        if ((gaps > EQUAL_EIGENVALUES) & (gaps < DISTINCT_EIGENVALUES)).any():
-            continue
-        starts = np.flatnonzero(np.append(True, gaps >= DISTINCT_EIGENVALUES))
+        starts = np.flatnonzero(np.append(True, gaps > DISTINCT_EIGENVALUES))
         irreps = [
             _restrict_translation(group, basis)
             for basis in _distinct_eigenspaces(group, vectors, starts)
@@ -142,8 +140,11 @@ def _restrict_translation(
     )
 
 
-def _is_complete(group: Group, irreps: list[Matrices]) -> bool:
-    """Whether these are representations whose entries span R^G."""
+def _is_complete(group: Group, irreps: list[MatricesOfAnyDim]) -> bool:
+    """Whether these are representations whose entries span R^G: then none is missing.
+
+    A sum of irreps taken for one fails here: its dimension is too large for its type.
+    """
     num_functions = 0
     for matrices in irreps:
         indicator = frobenius_schur(group, compute_character(matrices))

@@ -53,7 +53,7 @@ def _letters(k: int) -> str:
 
 
 def _family_characters(group: Group) -> dict[str, Float[np.ndarray, " group"]]:
-    """Characters with a name of their own; in C_n and D_n these are all."""
+    """Characters, up to a factor, of irreps named by the family: in C_n and D_n all."""
     characters = {"trivial": np.ones(group.order)}
     if group.family is None:
         return characters
@@ -79,9 +79,8 @@ def _family_characters(group: Group) -> dict[str, Float[np.ndarray, " group"]]:
 
 
 def _frequencies(n: int) -> dict[str, Float[np.ndarray, " group"]]:
-    """Characters of the non-trivial real irreps of C_n: 2cos(2πkg/n), or (-1)^g."""
+    """cos(2πkg/n): up to a factor the characters of C_n but for the trivial one."""
     g = np.arange(n)
     return {
-        f"freq_{k}": (1 if 2 * k == n else 2) * np.cos(2 * np.pi * (k * g % n) / n)
-        for k in range(1, n // 2 + 1)
+        f"freq_{k}": np.cos(2 * np.pi * (k * g % n) / n) for k in range(1, n // 2 + 1)
     }

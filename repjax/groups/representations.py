@@ -8,6 +8,7 @@ from jaxtyping import Float
 from repjax.groups.group import Group
 
 Matrices = Float[np.ndarray, "group dim dim"]
+MatricesOfAnyDim = Float[np.ndarray, "group _ _"]  # in collections: dims differ
 
 
 def extend_to_group(

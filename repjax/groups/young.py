@@ -7,12 +7,12 @@ from jaxtyping import Float
 
 from repjax.groups.group import Group
 from repjax.groups.names import name_by_dimension
-from repjax.groups.representations import Matrices, extend_to_group
+from repjax.groups.representations import MatricesOfAnyDim, extend_to_group
 
 Partition = tuple[int, ...]
 
 
-def young_orthogonal_form(group: Group) -> dict[str, Matrices]:
+def young_orthogonal_form(group: Group) -> dict[str, MatricesOfAnyDim]:
     """All irreps of a symmetric group in its lexicographic element order, by name."""
     assert group.family and group.family[0] == "S", group.name
     # in this order the generators found are (n-2 n-1), …, (1 2), (0 1)
