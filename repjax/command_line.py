@@ -1,6 +1,8 @@
 """Flags in, exit codes out: bad input is one line on stderr and exit code 2.
 
-Alone, absl prints usage hints and exits with 1, and config_flags lets tracebacks pass.
+Every program has a `FlagValues` of its own, so that two that share the name of a flag
+can be imported side by side. `absl.app.run` knows the global one only, gives bad flags
+exit code 1, and lets some errors of config_flags pass as tracebacks.
 """
 
 import importlib.util
@@ -9,35 +11,34 @@ import sys
 import traceback
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
-from absl import app, flags
+from absl import flags
 from ml_collections import ConfigDict
 
 from repjax.config import Config, rules_of
 from repjax.rules import ConfigError, check_key
 
 BAD_INPUT = 2
-FLAGS = flags.FLAGS
 
 
 class ConfigFileParser(flags.ArgumentParser):
     """Value of --config → its ConfigDict, locked; a ValueError of one line if it fails.
 
-    The parser it replaces reports a missing file when the config is first read, and
-    errors inside the file as tracebacks.
+    The parser of config_flags reports a missing file only when the config is first
+    read, and errors inside the file as tracebacks.
     """
 
-    def parse(self, path: str) -> ConfigDict:
+    def parse(self, argument: str) -> ConfigDict:
         """Runs `get_config()` of FILE, with what follows a colon as its argument."""
-        name, *argument = path.split(":", 1)
+        name, *rest = argument.split(":", 1)
         file = Path(name)
         if file.suffix != ".py" or not file.is_file():
             raise ValueError(
                 "no such file; use an experiment such as experiments/s6.py"
             )
         try:
-            config = _load(file, argument)
+            config = _load(file, rest)
         except Exception as error:  # anything can go wrong in a file of the user's
             raise ValueError(_describe(error, file)) from None
         if not isinstance(config, ConfigDict):
@@ -47,61 +48,65 @@ class ConfigFileParser(flags.ArgumentParser):
             )
         return config.lock()
 
+    def flag_type(self) -> str:
+        """For --help."""
+        return "experiment file"
 
-def run(main: Callable[[], Any]) -> NoReturn:
-    """`absl.app.run` for a `main` that reads flags and may raise `ConfigError`."""
 
-    def guarded(argv: list[str]) -> None:
-        try:
-            if len(argv) > 1:
-                raise ConfigError(f"{argv[1]!r}: not a flag; use --flag=value")
+def run(main: Callable[[], Any], flag_values: flags.FlagValues) -> None:
+    """Parses `sys.argv` and calls `main`, either of which may find bad input."""
+    try:
+        if parse_flags(sys.argv, flag_values):
+            print(sys.modules[main.__module__].__doc__)
+            print(flag_values.get_help())
+        else:
             main()
-        except ConfigError as error:
-            fail(error)
-
-    app.run(guarded, flags_parser=parse_flags)
-
-
-def parse_flags(argv: list[str]) -> list[str]:
-    """`FLAGS(argv)`; prints one line and exits where that would raise."""
-    try:
-        if "config" in FLAGS:
-            for argument in argv[1:]:
-                if typed := re.match(r"--?(?:no)?config\.([^=]+)", argument):
-                    check_key(typed[1], rules_of(Config), where="--config.")
-        return FLAGS(argv)
-    except flags.UnrecognizedFlagError as error:
-        known = ", ".join(
-            f"--{flag.name}" for flag in FLAGS.get_key_flags_for_module(argv[0])
-        )
-        fail(f"{error}; use one of {known}")
-    except flags.IllegalFlagValueError as error:
-        fail(_explain(str(error)))
-    # A key that the file lacks, or holds as None, is no flags.Error to config_flags.
-    except (ValueError, flags.Error, AttributeError, LookupError) as error:
-        fail(error)
-
-
-def fail(error: Exception | str) -> NoReturn:
-    """One line on stderr, exit code 2."""
-    print("repjax:", *str(error).split(), file=sys.stderr)
-    sys.exit(BAD_INPUT)
-
-
-def _explain(message: str) -> str:
-    """A complaint of absl's about a typed-in value, in the words of the setting's rule."""
-    message = message.removeprefix("flag ")
-    typed = re.match(r"--config\.([\w.]+)=(.*?): ", message)
-    if not typed:
-        return message
-    try:
-        rules_of(Config)[typed[1]].parse(f"--config.{typed[1]}", typed[2])
     except ConfigError as error:
-        return str(error)
-    return message
+        print("repjax:", *str(error).split(), file=sys.stderr)
+        sys.exit(BAD_INPUT)
 
 
-def _load(file: Path, argument: list[str]) -> Any:
+def parse_flags(argv: list[str], flag_values: flags.FlagValues) -> bool:
+    """Parses all of `argv`; True if it asks for help.
+
+    Raises:
+        ConfigError: whatever is wrong with a flag or with the file of --config.
+    """
+    if "help" not in flag_values:
+        flags.DEFINE_bool("help", False, "Show this.", flag_values=flag_values)
+    if "config" in flag_values:
+        for argument in argv[1:]:
+            if typed := re.match(r"--?(?:no)?config\.([^=]+)", argument):
+                check_key(typed[1], rules_of(Config), where="--config.")
+    try:
+        rest = flag_values(argv)[1:]
+    except (flags.Error, AttributeError, LookupError, ValueError) as error:
+        raise _explain(error, flag_values) from None
+    if rest:
+        raise ConfigError(f"'{rest[0]}' is not a flag; use --flag=value")
+    return bool(flag_values["help"].value)
+
+
+def _explain(error: Exception, flag_values: flags.FlagValues) -> ConfigError:
+    """What absl and config_flags say of bad flags, in the words of this package."""
+    message = str(error)
+    if isinstance(error, flags.UnrecognizedFlagError):
+        if error.flagname.startswith("config."):
+            return ConfigError("--config: missing; --config.key needs a file")
+        check_key(error.flagname, flag_values, where="--")
+    if isinstance(error, AttributeError | LookupError):  # known to us, but not there
+        key = re.search(r"[\w.]+", message)
+        message = f"--config: the file has no {key and key[0]}; start from base.py"
+    refused = re.match(r"flag --(.+?)=(.*?): ", message)
+    if refused and refused[1] != "config":
+        name, value = refused.groups()
+        rule = rules_of(Config).get(name.removeprefix("config."))
+        allowed = rule.allowed if rule else "true or false"
+        message = f"--{name}: {value!r} is not allowed; use {allowed}"
+    return ConfigError(message.removeprefix("flag "))
+
+
+def _load(file: Path, arguments: list[str]) -> Any:
     """What `get_config` of a Python file returns."""
     spec = importlib.util.spec_from_file_location("config_file", file)
     assert spec and spec.loader
@@ -111,13 +116,13 @@ def _load(file: Path, argument: list[str]) -> Any:
     sys.path.append(root)
     try:
         spec.loader.exec_module(module)
-        return module.get_config(*argument)
+        return module.get_config(*arguments)
     finally:
         sys.path.remove(root)
 
 
 def _describe(error: Exception, file: Path) -> str:
-    """What went wrong and in which line of `file`."""
+    """What went wrong, and in which line of `file`."""
     if isinstance(error, SyntaxError):
         return f"line {error.lineno} of {error.filename}: {error.msg}"
     frames = traceback.extract_tb(error.__traceback__)

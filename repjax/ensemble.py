@@ -7,7 +7,7 @@ device) or taken in turn (`lax.map`, on CPUs).
 
 import math
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cached_property, partial
 from typing import Any
 
@@ -49,10 +49,9 @@ def usable_devices(num_runs: int) -> list[jax.Device]:
     return jax.devices()[:num_runs]
 
 
-def width(num_runs: int) -> int:
-    """Number of runs that the program holds: padded to a multiple of the devices."""
-    devices = len(usable_devices(num_runs))
-    return math.ceil(num_runs / devices) * devices
+def padded(num_runs: int, num_devices: int) -> int:
+    """Number of runs that a program holds: a multiple of the devices."""
+    return math.ceil(num_runs / num_devices) * num_devices
 
 
 class Ensemble:
@@ -65,14 +64,14 @@ class Ensemble:
         mesh: the devices, in one row.
     """
 
-    def __init__(self, cell: CellConfig):
+    def __init__(self, cell: CellConfig, devices: Sequence[jax.Device] | None = None):
         """Prepares the programs of `cell`; each is compiled when first called."""
-        devices = usable_devices(len(cell.seeds))
+        devices = devices or usable_devices(len(cell.seeds))
         group = build_group(cell.group)
         self.cell = cell
         self.num_runs = len(cell.seeds)
         self.mesh = Mesh(np.array(devices), ("run",), axis_types=(AxisType.Auto,))
-        self.width = width(self.num_runs)
+        self.width = padded(self.num_runs, len(devices))
         self.model = build_model(cell, group.order)
         self.optimizer = build_optimizer(cell.optimizer)
         self.basis = build_basis(group, cell.task)
@@ -87,11 +86,11 @@ class Ensemble:
         self, state: RunState, num_steps: int
     ) -> tuple[RunState, Array]:
         """`num_steps` steps of every run; `state` is donated. Also the last losses."""
-        return self._train(state, jnp.int32(num_steps))
+        return self._train(state, jnp.int32(num_steps), self._runs_per_device)
 
     def evaluate(self, state: RunState) -> dict[str, np.ndarray]:
         """Every metric of every run, without padding."""
-        return self.fetch(self._evaluate(state, self.basis))
+        return self.fetch(self._evaluate(state, self.basis, self._runs_per_device))
 
     def fetch(self, tree: Any) -> Any:
         """The tree on the host, without padding."""
@@ -110,6 +109,10 @@ class Ensemble:
         return jax.tree.map(
             lambda x: jax.ShapeDtypeStruct((self.num_runs, *x.shape[1:]), x.dtype), wide
         )
+
+    @property
+    def _runs_per_device(self) -> Array:
+        return jnp.int32(self.width // self.mesh.size)
 
     @property
     def _by_run(self) -> NamedSharding:
@@ -132,24 +135,27 @@ class Ensemble:
             labels=self.basis.labels,
         )
 
-        def train(state, num_steps):
+        def train(state, num_steps, num_runs):
             def one(run):
                 return step(run, num_steps)
 
-            return jax.lax.map(one, state) if self.in_turn else jax.vmap(one)(state)
+            if self.in_turn:
+                return _in_turn(one, state, num_runs)
+            return jax.vmap(one)(state)
 
-        return self._compile(train, shared=1, donate_argnums=0)
+        return self._compile(train, shared=2, donate_argnums=0)
 
     @cached_property
     def _evaluate(self) -> Callable[[RunState, Any], dict[str, Array]]:
-        def evaluate_all(state, basis):
-            return jax.lax.map(
-                lambda run: evaluate(self.model, run.params, run.train_pairs, basis),
-                state,
-                batch_size=None if self.in_turn else EVALUATIONS_AT_ONCE,
-            )
+        def evaluate_all(state, basis, num_runs):
+            def one(run):
+                return evaluate(self.model, run.params, run.train_pairs, basis)
 
-        return self._compile(evaluate_all, shared=1)
+            if self.in_turn:
+                return _in_turn(one, state, num_runs)
+            return jax.lax.map(one, state, batch_size=EVALUATIONS_AT_ONCE)
+
+        return self._compile(evaluate_all, shared=2)
 
     def _compile(self, function: Callable, shared: int = 0, **jit_options) -> Callable:
         """One program over all devices; the last `shared` arguments have no run axis."""
@@ -167,3 +173,29 @@ class Ensemble:
                 return sharded(*arguments)
 
         return jax.jit(with_precision, **jit_options)
+
+
+def _in_turn(function: Callable, runs: Any, num_runs: Int[Array, ""]) -> Any:
+    """`jax.lax.map(function, runs)`, compiled for one run as for many.
+
+    The number of turns is an operand: were it a constant, XLA would unroll a loop of
+    one, fuse it in another way and round it differently, and the bits of a run would
+    depend on how many runs share its device.
+    """
+
+    def take(index):
+        return jax.tree.map(
+            lambda x: jax.lax.dynamic_index_in_dim(x, index, keepdims=False), runs
+        )
+
+    def turn(index, results):
+        return jax.tree.map(
+            lambda all_, one: jax.lax.dynamic_update_index_in_dim(all_, one, index, 0),
+            results,
+            function(take(index)),
+        )
+
+    width = jax.tree.leaves(runs)[0].shape[0]
+    one = jax.eval_shape(lambda: function(take(0)))
+    empty = jax.tree.map(lambda x: jnp.zeros((width, *x.shape), x.dtype), one)
+    return jax.lax.fori_loop(0, num_runs, turn, empty)

@@ -20,20 +20,35 @@ from repjax.sweep import describe, expand, parse_shard, take_shard
 STOPPED = 75
 """Exit code after a signal: everything is saved, calling again goes on."""
 
+_FLAGS = flags.FlagValues()
 _CONFIG = config_flags.DEFINE_config_file(
-    "config", None, "Experiment file; --config.KEY=VALUE changes one of its settings."
+    "config",
+    None,
+    "Experiment file; --config.KEY=VALUE changes one of its settings.",
+    flag_values=_FLAGS,
 )
+_FLAGS["config"].parser = command_line.ConfigFileParser()
 _WORKDIR = flags.DEFINE_string(
-    "workdir", None, "Directory of everything written; call again to resume."
+    "workdir",
+    None,
+    "Directory of everything written; call again to resume.",
+    flag_values=_FLAGS,
 )
 _SHARD = flags.DEFINE_string(
-    "shard", None, "i/n: train the i-th of n equal parts of the runs, i from 0."
+    "shard",
+    None,
+    "i/n: train the i-th of n equal parts of the runs, i from 0.",
+    flag_values=_FLAGS,
 )
-_DRY_RUN = flags.DEFINE_bool("dry_run", False, "Print the cells and stop.")
+_DRY_RUN = flags.DEFINE_bool(
+    "dry_run", False, "Print the cells and stop.", flag_values=_FLAGS
+)
 _DISTRIBUTED = flags.DEFINE_bool(
-    "distributed", False, "Join the processes of one multi-host slice."
+    "distributed",
+    False,
+    "Join the processes of one multi-host slice.",
+    flag_values=_FLAGS,
 )
-flags.FLAGS["config"].parser = command_line.ConfigFileParser()
 
 
 def main() -> None:
@@ -43,18 +58,21 @@ def main() -> None:
             "--config: missing; use an experiment such as experiments/s6.py"
         )
     config = from_config_dict(_CONFIG.value)
-    typed_in = config_flags.get_override_values(flags.FLAGS["config"])
+    typed_in = config_flags.get_override_values(_FLAGS["config"])
     cells = expand(config, typed_in)
     if _SHARD.value is not None:
         cells = take_shard(cells, *parse_shard(_SHARD.value))
     if _DRY_RUN.value:
         print(describe(cells))
         return
+    if not cells:
+        print(f"repjax: no run is left for shard {_SHARD.value}")
+        return
     workdir = check_workdir(_WORKDIR.value)
     if _DISTRIBUTED.value:
         join_processes()
     request = {
-        "config_file": flags.FLAGS["config"].config_filename,
+        "config_file": config_flags.get_config_filename(_FLAGS["config"]),
         "config": config.to_json(),
         "overrides": typed_in,
         "shard": _SHARD.value,
@@ -120,4 +138,4 @@ def join_processes() -> None:
 
 
 if __name__ == "__main__":
-    command_line.run(main)
+    command_line.run(main, _FLAGS)

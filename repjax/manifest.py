@@ -11,7 +11,7 @@ import jax
 
 from repjax import __version__
 from repjax.config import CellConfig
-from repjax.ensemble import usable_devices, width
+from repjax.ensemble import padded, usable_devices
 from repjax.files import write_json
 
 _PACKAGES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy")
@@ -36,17 +36,21 @@ def write_manifest(
             "commit": commit(),
             "devices": [device.device_kind for device in jax.devices()],
             "processor": processor(),
-            "cells": {
-                cell.name: {
-                    "runs": len(cell.seeds),
-                    "devices": len(usable_devices(len(cell.seeds))),
-                    "ensemble_width": width(len(cell.seeds)),
-                    "matmul_precision": cell.matmul_precision,
-                }
-                for cell in cells
-            },
+            "cells": {cell.name: _program(cell) for cell in cells},
         },
     )
+
+
+def _program(cell: CellConfig) -> dict[str, Any]:
+    """What decides the bits of a cell besides its settings."""
+    num_runs = len(cell.seeds)
+    num_devices = len(usable_devices(num_runs))
+    return {
+        "runs": num_runs,
+        "devices": num_devices,
+        "ensemble_width": padded(num_runs, num_devices),
+        "matmul_precision": cell.matmul_precision,
+    }
 
 
 def commit() -> str:

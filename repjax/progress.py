@@ -4,7 +4,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from datetime import timedelta
-from typing import Protocol, Self
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from rich.console import Console
@@ -12,7 +12,8 @@ from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 
-from repjax.results import GENERALISED, CellResults
+from repjax.metrics import GENERALISED
+from repjax.results import CellResults
 
 SECONDS_BETWEEN_LINES = 10.0
 
@@ -21,6 +22,7 @@ SECONDS_OF_RATE = 30.0
 often than late ones, and a mean since the start would promise hours too many."""
 
 
+@runtime_checkable
 class Progress(Protocol):
     """What training tells of itself.
 
@@ -41,7 +43,7 @@ class Progress(Protocol):
     def finish(self, results: CellResults) -> None:
         """The cell is done."""
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> "Progress":
         """Nothing is shown before `start`."""
         return self
 
@@ -116,9 +118,13 @@ class Status:
         share = f"{self.step / self.num_steps:.1%}"
         return f"{share}  step {self.step:,}/{self.num_steps:,}  time left {left}"
 
-    def numbers(self) -> str:
-        """Speed, median losses and how many runs have generalised."""
-        parts = [_speed(self.steps_per_second, self.num_runs)]
+    def speed(self) -> str:
+        """Steps per second of late, of the cell and of all its runs."""
+        return _speed(self.steps_per_second, self.num_runs)
+
+    def losses(self) -> str:
+        """Median losses and how many runs have generalised."""
+        parts = []
         for name in ("train_loss", "test_loss"):
             if name in self._latest:
                 label = name.replace("_", " ")
@@ -188,14 +194,15 @@ class PlainProgress(Progress):
 
     def _show(self, status: Status) -> None:
         self._shown_at, self._shown_step = self._clock(), status.step
-        self._print(f"{status.cell_name}  {status.place()}  {status.numbers()}")
+        parts = (status.cell_name, status.place(), status.speed(), status.losses())
+        self._print("  ".join(part for part in parts if part))
 
     def _print(self, line: str) -> None:
         self._console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
 class LiveProgress(PlainProgress):
-    """A bar and a line of numbers that stay in place: for terminals."""
+    """A bar and two lines of numbers that stay in place: for terminals."""
 
     _live: Live | None = None
 
@@ -231,7 +238,8 @@ class LiveProgress(PlainProgress):
             place = Table.grid(padding=(0, 1))
             place.add_row(bar, status.place())
             rows.add_row(place)
-            rows.add_row(status.numbers())
+            rows.add_row(status.speed())
+            rows.add_row(status.losses())
         return rows
 
 

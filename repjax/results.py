@@ -8,22 +8,15 @@ import json
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from repjax.config import CellConfig
 from repjax.files import write_atomically
+from repjax.metrics import GENERALISED, KEY_SIMILARITY, LEARNED_SIMILARITY
 
 TRAJECTORY = "trajectory.npz"
-
-GENERALISED = 0.99
-"""A run has generalised when its final test accuracy is at least this."""
-
-KEY_SIMILARITY = 0.005
-"""A non-trivial irrep is key when its final logit similarity is above this."""
-
-LEARNED_SIMILARITY = 0.05
-"""An irrep is learned at the first evaluated step with a similarity above this."""
 
 METRIC_PREFIX = "metrics/"
 
@@ -109,16 +102,14 @@ class CellResults:
     def save(self, directory: Path) -> Path:
         """Writes `directory`/trajectory.npz in one step and returns its path."""
         path = Path(directory) / TRAJECTORY
-        metrics = {METRIC_PREFIX + name: x for name, x in self.metrics.items()}
-        arrays = {
+        arrays: dict[str, Any] = {
             "cell": np.array(json.dumps(self.cell.to_json())),
             "irreps": np.array(self.irreps),
             "irrep_dims": np.array(self.irrep_dims),
             "steps": self.steps,
         }
-        write_atomically(
-            path, lambda file: np.savez_compressed(file, **arrays, **metrics)
-        )
+        arrays |= {METRIC_PREFIX + name: x for name, x in self.metrics.items()}
+        write_atomically(path, lambda file: np.savez_compressed(file, **arrays))
         return path
 
     @staticmethod
@@ -136,8 +127,9 @@ class CellResults:
         """
         path = Path(directory) / TRAJECTORY
         try:
-            with np.load(path) as file:
-                arrays = dict(file)
+            # Opened here: np.load leaks the file when it is no whole archive.
+            with path.open("rb") as file, np.load(file) as archive:
+                arrays = dict(archive)
             return cls(
                 cell=CellConfig.from_json(json.loads(str(arrays["cell"]))),
                 irreps=tuple(arrays["irreps"].tolist()),

@@ -145,4 +145,4 @@ def check_key(key: str, known: Iterable[str], where: str = "") -> None:
     likely = [other for other in known if other.rpartition(".")[2] == name]
     likely = likely or get_close_matches(key, known, n=1)
     hint = f"did you mean {likely[0]}?" if likely else f"use one of {', '.join(known)}"
-    raise ConfigError(f"{where}{key}: no such key; {hint}")
+    raise ConfigError(f"{where}{key}: unknown; {hint}")

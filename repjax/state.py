@@ -1,22 +1,27 @@
 """Everything that one run is at one moment."""
 
+from typing import Any
+
 import optax
 from flax import struct
 
-from repjax.typing import Array, Int, Params
+from repjax.typing import Params
 
 
 class RunState(struct.PyTreeNode):
     """State of one run: restoring it and training on gives the same bits.
 
+    The arrays are not typed: the same tree also holds stacked runs, NumPy arrays on
+    their way to a file, and bare shapes.
+
     Attributes:
-        step: optimiser steps taken.
+        step: optimiser steps taken, an int32 scalar.
         params: weights.
         opt_state: AdamW's moments.
-        train_pairs: indices a·n + b of the training pairs, increasing.
+        train_pairs: indices a·n + b of the training pairs, increasing int32.
     """
 
-    step: Int[Array, ""]
+    step: Any
     params: Params
     opt_state: optax.OptState
-    train_pairs: Int[Array, " train"]
+    train_pairs: Any

@@ -52,7 +52,7 @@ def _expand_pair(
     config: Config, group: str, architecture: str, typed_in: Collection[str]
 ) -> Iterator[CellConfig]:
     """The cells of one group and architecture, one for each point of the sweep."""
-    settings = flatten(dataclasses.asdict(config))  # type: ignore[call-overload]
+    settings = flatten(dataclasses.asdict(config))
     for pattern, key, value in config.overrides:
         if fnmatchcase(f"{group}/{architecture}", pattern) and key not in typed_in:
             settings[key] = value
@@ -103,10 +103,10 @@ def _check_data(cell: CellConfig) -> None:
 
 
 def estimate_cost(cell: CellConfig) -> float:
-    """Floating-point operations of one run: its matrix products, three per weight.
+    """Floating-point operations of one run, good to balance shards by.
 
-    Good to balance shards, not to predict seconds. Products over pairs dominate; those
-    over elements (embeddings, keys, values) are left out.
+    Six per step, training pair and weight that meets pairs: multiply and add, forward
+    and for two gradients. Tables over elements (embeddings, keys, values) are left out.
     """
     order = build_group(cell.group).order
     if cell.architecture == "transformer":

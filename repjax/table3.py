@@ -11,11 +11,18 @@ from absl import flags
 from repjax import command_line
 from repjax.rules import ConfigError
 
+_FLAGS = flags.FlagValues()
 _WORKDIRS = flags.DEFINE_multi_string(
-    "workdir", [], "Directory that a sweep was trained in; give several to merge them."
+    "workdir",
+    [],
+    "Directory that a sweep was trained in; give several to merge them.",
+    flag_values=_FLAGS,
 )
 _OUT = flags.DEFINE_string(
-    "out", None, "Directory of the tables; the first workdir if not given."
+    "out",
+    None,
+    "Directory of the tables; the first workdir if not given.",
+    flag_values=_FLAGS,
 )
 
 
@@ -62,4 +69,4 @@ def cell_directories(workdir: Path) -> list[Path]:
 
 
 if __name__ == "__main__":
-    command_line.run(main)
+    command_line.run(main, _FLAGS)

@@ -25,7 +25,8 @@ class PairSums(struct.PyTreeNode):
         correct: whether its label has the largest logit.
         hidden_a: mean of h over b.
         hidden_b: mean of h over a.
-        hidden_ab: mean of h over the pairs of each label.
+        hidden_ab: mean of h over the pairs of each label, over all pairs for a label
+            that no pair has (`a*b*a^-1*b^-1` reaches commutators only).
         hidden_power: Σ‖h~‖², h~ being h minus its mean over all pairs.
         logits_ab: sum of L over the pairs of each label.
         logits_power: Σ‖L~‖², L~ being L minus its mean over c.
@@ -104,7 +105,9 @@ def sum_over_pairs(
         correct=right_ones,
         hidden_a=hidden_a,
         hidden_b=hidden_b / order,
-        hidden_ab=hidden_ab / jnp.maximum(count, 1.0)[:, None],
+        hidden_ab=jnp.where(
+            count[:, None] > 0, hidden_ab / jnp.maximum(count, 1.0)[:, None], mean[None]
+        ),
         hidden_power=power - order**2 * jnp.sum(mean**2),
         logits_ab=logits_ab,
         logits_power=logits_power,

@@ -72,17 +72,17 @@ class Transformer(nn.Module):
         self, left: Int[Array, " pair"], right: Int[Array, " pair"]
     ) -> Float[Array, "pair model"]:
         """Residual stream at "=" after attention."""
-        elements, equals = self.W_E[: self.order], self.W_E[self.order] + self.W_pos[2]
-        query = jnp.einsum("m,hmd->hd", equals, self.W_Q) * self.d_head**-0.5
+        elements, equals = self.W_E[:-1], self.W_E[-1:] + self.W_pos[2:]
+        query = jnp.einsum("m,hmd->hd", equals[0], self.W_Q) * self.d_head**-0.5
         scored = jnp.einsum("hd,hmd->hm", query, self.W_K)
 
         def score_and_value(token: Float[Array, "token model"]):
             values = jnp.einsum("tm,hmd->thd", token, self.W_V)
             return token @ scored.T, values.reshape(token.shape[0], -1)
 
-        score_a, value_a = score_and_value(elements + self.W_pos[0])
-        score_b, value_b = score_and_value(elements + self.W_pos[1])
-        score_e, value_e = score_and_value(equals[None])
+        score_a, value_a = score_and_value(elements + self.W_pos[:1])
+        score_b, value_b = score_and_value(elements + self.W_pos[1:2])
+        score_e, value_e = score_and_value(equals)
 
         scores = jnp.stack(
             [

@@ -6,24 +6,10 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from repjax.files import write_text
+from repjax.metrics import SCALARS
 from repjax.results import CellResults
 
-METRICS = (
-    "train_loss",
-    "test_loss",
-    "train_accuracy",
-    "test_accuracy",
-    "excluded_loss",
-    "restricted_loss",
-    "fve_logits",
-    "fve_w_a",
-    "fve_w_b",
-    "fve_w_u",
-    "fve_mlp",
-    "fve_mlp_ab",
-    "weight_norm_sq",
-)
-COLUMNS = ("group", "architecture", "seed", "steps", "key_irreps", *METRICS)
+COLUMNS = ("group", "architecture", "seed", "steps", "key_irreps", *SCALARS)
 
 
 def write_seeds(results: Iterable[CellResults], directory: Path) -> Path:
@@ -44,7 +30,7 @@ def write_seeds(results: Iterable[CellResults], directory: Path) -> Path:
 
 def seed_rows(results: CellResults) -> Iterator[tuple[str, ...]]:
     """The rows of one cell, in `COLUMNS`."""
-    final = {name: results.final(name) for name in METRICS}
+    final = {name: results.final(name) for name in SCALARS}
     for run, seed in enumerate(results.cell.seeds):
         yield (
             results.group_name,

@@ -24,7 +24,8 @@ from tabulate import tabulate
 
 from repjax.files import write_text
 from repjax.report.means import COLUMNS, DASH, TITLES, Row, build_rows, notes
-from repjax.results import GENERALISED, CellResults
+from repjax.metrics import GENERALISED
+from repjax.results import CellResults
 
 IN_PAPER = ("mlp", "transformer")
 COUNTED = (
@@ -126,8 +127,11 @@ def console_tables(rows: Sequence[Row]) -> list[Table]:
     tables = []
     for architecture, columns in COLUMNS.items():
         present = [row for row in rows if architecture in row.entries]
-        table = Table(title=f"Table 3: {TITLES[architecture]}", box=box.SIMPLE_HEAD)
-        table.add_column("group")
+        # One blank between columns, or the group would not fit into 80 of them.
+        table = Table(
+            title=f"Table 3: {TITLES[architecture]}", box=box.SIMPLE_HEAD, padding=0
+        )
+        table.add_column("group", overflow="fold")
         for heading in ("runs", *columns.values()):
             table.add_column(heading, justify="right", no_wrap=True)
         for row in present:
@@ -140,7 +144,8 @@ def console_tables(rows: Sequence[Row]) -> list[Table]:
 def _sections(rows: Sequence[Row]) -> list[tuple[tuple[str, ...], list[Row]]]:
     """The architectures that share one table, and its rows; none without rows."""
     sections = []
-    for architectures in (IN_PAPER, ("bilinear",)):
+    layout: tuple[tuple[str, ...], ...] = (IN_PAPER, ("bilinear",))
+    for architectures in layout:
         present = [row for row in rows if row.entries.keys() & set(architectures)]
         if present:
             sections.append((architectures, present))

@@ -1,0 +1,52 @@
+import csv
+from dataclasses import replace
+
+import numpy as np
+
+from repjax.report.seeds import write_seeds
+from tests.made_up import make_cell, make_results, with_similarity
+
+CONTRACT = (
+    "group,architecture,seed,steps,key_irreps,train_loss,test_loss,train_accuracy,"
+    "test_accuracy,excluded_loss,restricted_loss,fve_logits,fve_w_a,fve_w_b,fve_w_u,"
+    "fve_mlp,fve_mlp_ab,weight_norm_sq"
+)
+
+
+def read(path):
+    return list(csv.DictReader(path.read_text().splitlines()))
+
+
+def test_columns_are_the_contract_in_order(tmp_path):
+    path = write_seeds([make_results()], tmp_path)
+    assert path == tmp_path / "seeds.csv"
+    assert path.read_text().splitlines()[0] == CONTRACT
+
+
+def test_one_row_per_run_with_its_own_values(tmp_path):
+    third = 1 / 3
+    mlp = make_results(make_cell(seeds=(7, 8)), test_loss=[third, 1e-7])
+    mlp = with_similarity(mlp, 0, [[0] * 4, [0, 0, 0, 1], [0, 0, 1, 1], [0, 0, 1, 1]])
+    transformer = make_results(make_cell("C113", "transformer", (1,)))
+
+    rows = read(write_seeds([mlp, transformer], tmp_path))
+
+    names = [(row["group"], row["architecture"], row["seed"]) for row in rows]
+    assert names == [
+        ("S4", "mlp", "7"),
+        ("S4", "mlp", "8"),
+        ("C113", "transformer", "1"),
+    ]
+    assert [row["steps"] for row in rows] == ["100"] * 3
+    assert [row["key_irreps"] for row in rows] == ["standard;2d", "", ""]
+    assert rows[0]["test_loss"] == repr(third)
+    assert rows[1]["test_loss"] == "1e-07"
+    assert rows[2]["test_accuracy"] == "1.0"
+
+
+def test_float32_reads_back_as_the_same_number(tmp_path):
+    results = make_results()
+    loss = np.float32([0.1, 3e-8])
+    metrics = results.metrics | {"excluded_loss": np.tile(loss[:, None], 4)}
+    path = write_seeds([replace(results, metrics=metrics)], tmp_path)
+    assert [float(row["excluded_loss"]) for row in read(path)] == loss.tolist()

@@ -1,0 +1,238 @@
+import csv
+import io
+import re
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+from repjax.report.means import (
+    COLUMNS,
+    MLP_COLUMNS,
+    build_rows,
+    format_value,
+    paper_values,
+)
+from repjax.report.table3 import csv_table, latex, markdown, print_table3, write_table3
+from tests.made_up import make_cell, make_results
+
+PAPER_CELLS = sorted({key[:2] for key in paper_values()})
+# The cells that the errata touch: A5, C113 and C118, and the S6 transformer.
+WRONG = {
+    ("A5", "mlp"): 7,
+    ("A5", "transformer"): 6,
+    ("C113", "mlp"): 4,
+    ("C113", "transformer"): 4,
+    ("C118", "mlp"): 4,
+    ("C118", "transformer"): 4,
+    ("S6", "transformer"): 3,
+}
+
+
+def results_of_paper(group, architecture, source="exact"):
+    """Two runs whose means are the paper's values."""
+    values = {
+        metric: paper_values()[group, architecture, source, metric]
+        for metric in MLP_COLUMNS
+    }
+    spread = {metric: [0.9 * value, 1.1 * value] for metric, value in values.items()}
+    return make_results(make_cell(group, architecture), **spread)
+
+
+def read_csv(results):
+    return list(csv.DictReader(io.StringIO(csv_table(build_rows(results)))))
+
+
+@pytest.mark.parametrize(("group", "architecture"), PAPER_CELLS)
+@pytest.mark.parametrize("source", ["published", "exact"])
+def test_the_papers_values_give_the_papers_row(group, architecture, source):
+    (row,) = read_csv([results_of_paper(group, architecture, source)])
+    compared = [
+        (row[name.removesuffix(f"_{source}")], text)
+        for name, text in row.items()
+        if name.startswith(architecture) and name.endswith(source)
+    ]
+    assert len(compared) == (8 if architecture == "mlp" else 7)
+    for ours, paper in compared:
+        assert float(ours) == pytest.approx(float(paper), rel=1e-3)
+        assert ours == paper or source == "exact"  # off by less than an erratum
+
+
+@pytest.mark.parametrize(("group", "architecture"), PAPER_CELLS)
+def test_only_what_the_errata_touch_is_corrected(group, architecture):
+    (row,) = build_rows([results_of_paper(group, architecture)])
+    texts = {
+        metric: row.texts(architecture, metric) for metric in COLUMNS[architecture]
+    }
+    corrected = [metric for metric, (*_, exact) in texts.items() if exact]
+    assert len(corrected) == WRONG.get((group, architecture), 0)
+    assert all(texts[metric][0] == texts[metric][2] for metric in corrected)
+
+
+def test_row_of_c113_in_the_papers_numbers():
+    (row,) = read_csv([results_of_paper("C113", "mlp", "published")])
+    ours = [v for k, v in row.items() if re.fullmatch("mlp_.*(percent|loss)", k)]
+    assert " ".join(ours) == "99.53 99.39 98.05 90.25 12.03 1.63e-5 5.95 6.88e-3"
+    assert row["mlp_fve_mlp_percent_exact"] == "86.99"
+    assert row["mlp_restricted_loss_exact"] == "2.24e-6"
+    assert row["transformer_test_loss"] == ""
+    assert row["transformer_test_loss_published"] == "2.67e-7"
+
+
+GOLDEN_MARKDOWN = """\
+| group | MLP runs | MLP W_a | MLP W_b | MLP W_U | MLP MLP | MLP ρ(ab) | MLP Test | \
+MLP Exc. | MLP Res. | Transformer runs | Transformer W_E | Transformer W_U | \
+Transformer MLP | Transformer ρ(ab) | Transformer Test | Transformer Exc. | \
+Transformer Res. |
+| C113 | – | – (99.53) | – (99.39) | – (98.05) | – (90.25 → 86.99) | – (12.03 → 11.50) \
+| – (1.63e-5) | – (5.95 → 4.76) | – (6.88e-3 → 2.24e-6) | 1/2 | 25.00 (95.18) | \
+25.00 (99.52) | 25.00 (92.12 → 90.80) | 25.00 (16.77 → 16.58) | 3.00e-5 (2.67e-7) | \
+2.50e-1 (9.42 → 8.49) | 2.50e-1 (2.12e-2 → 6.26e-7) |
+| my_Q8 | 2/2 | 25.00 (–) | 25.00 (–) | 25.00 (–) | 25.00 (–) | 25.00 (–) | 3.00 (–) \
+| 2.50e-1 (–) | 2.50e-1 (–) | – | – (–) | – (–) | – (–) | – (–) | – (–) | – (–) | \
+– (–) |
+"""
+
+GOLDEN_LATEX = r"""
+\begin{tabular}{lrrrrrrrrrrrrrrrrr}
+\hline
+ & \multicolumn{9}{c}{MLP} & \multicolumn{8}{c}{Transformer} \\
+ & runs & $W_a$ & $W_b$ & $W_U$ & MLP & $\rho(ab)$ & Test & Exc. & Res. & runs & $W_E$ &
+ $W_U$ & MLP & $\rho(ab)$ & Test & Exc. & Res. \\
+\hline
+ C113 & -- & -- (99.53) & -- (99.39) & -- (98.05) & -- (90.25 $\to$ 86.99) &
+ -- (12.03 $\to$ 11.50) & -- ($1.63 \times 10^{-5}$) & -- (5.95 $\to$ 4.76) &
+ -- ($6.88 \times 10^{-3}$ $\to$ $2.24 \times 10^{-6}$) & 1/2 & 25.00 (95.18) &
+ 25.00 (99.52) & 25.00 (92.12 $\to$ 90.80) & 25.00 (16.77 $\to$ 16.58) &
+ $3.00 \times 10^{-5}$ ($2.67 \times 10^{-7}$) &
+ $2.50 \times 10^{-1}$ (9.42 $\to$ 8.49) &
+ $2.50 \times 10^{-1}$ ($2.12 \times 10^{-2}$ $\to$ $6.26 \times 10^{-7}$) \\
+ my\_Q8 & 2/2 & 25.00 (--) & 25.00 (--) & 25.00 (--) & 25.00 (--) & 25.00 (--) &
+ 3.00 (--) & $2.50 \times 10^{-1}$ (--) & $2.50 \times 10^{-1}$ (--) & -- & -- (--) &
+ -- (--) & -- (--) & -- (--) & -- (--) & -- (--) & -- (--) \\
+\hline
+\end{tabular}
+"""
+
+
+def tiny_case():
+    cell = make_cell("C113", "transformer")
+    return [
+        make_results(make_cell("my_Q8.csv"), test_loss=3.0),
+        make_results(cell, test_loss=[2e-5, 4e-5], test_accuracy=[1.0, 0.5]),
+    ]
+
+
+def one_space(text):
+    return re.sub(r"\s+", " ", text).strip()
+
+
+def test_golden_markdown():
+    text = markdown(build_rows(tiny_case()))
+    table = [line for line in text.splitlines() if line.startswith("| ")]
+    assert one_space("\n".join(table)) == one_space(GOLDEN_MARKDOWN)
+    assert len({len(line) for line in text.splitlines() if line.startswith("|")}) == 1
+    assert "also those that did not generalise" in text
+
+
+def test_golden_latex():
+    text = latex(build_rows(tiny_case()))
+    table = [line for line in text.splitlines() if not line.startswith("%")]
+    assert one_space("\n".join(table)) == one_space(GOLDEN_LATEX)
+
+
+def test_bilinear_has_a_table_of_its_own_only_where_present():
+    mlp, bilinear = (
+        make_results(make_cell("S5", name)) for name in ("mlp", "bilinear")
+    )
+    assert "ilinear" not in markdown(build_rows([mlp])) + csv_table(build_rows([mlp]))
+
+    rows = build_rows([mlp, bilinear])
+
+    assert len(rows) == 1
+    table = markdown(rows).split("\n\n")[-1]
+    assert one_space(table).startswith("| group | Bilinear runs | Bilinear W_a |")
+    assert "| S5 | 2/2 | 25.00 |" in one_space(table)
+    assert latex(rows).count(r"\begin{tabular}") == 2
+    (row,) = read_csv([mlp, bilinear])
+    assert row["bilinear_fve_w_b_percent"] == "25.00"
+    assert "bilinear_fve_w_b_percent_published" not in row
+
+
+def test_rows_are_groups_in_the_papers_order_then_others():
+    names = ("Q8", "A5", "S6", "C113", "D12")
+    rows = build_rows(make_results(make_cell(name)) for name in names)
+    assert [row.label for row in rows] == ["C113", "S6", "A5", "D12", "Q8"]
+
+
+def test_swept_settings_are_never_averaged():
+    cell = replace(make_cell(), swept=("train_fraction",))
+    cells = [replace(cell, train_fraction=fraction) for fraction in (0.3, 0.5)]
+    rows = build_rows(map(make_results, cells))
+    labels = [row.label for row in rows]
+    assert labels == ["S4 train_fraction=0.3", "S4 train_fraction=0.5"]
+
+
+def test_cells_from_several_workdirs_are_pooled_run_by_run():
+    one = make_results(make_cell(seeds=(1,)), test_loss=1.0)
+    three = make_results(make_cell(seeds=(2, 3, 4)), test_loss=[2.0, 3.0, 6.0])
+    (row,) = build_rows([one, three])
+    assert row.entries["mlp"].means["test_loss"] == 3.0
+    assert row.runs("mlp") == "4/4"
+    assert not row.entries["mlp"].mixed
+
+
+def test_a_mean_of_unlike_cells_has_a_note():
+    cell = make_cell()
+    longer = replace(make_cell(seeds=(3, 4)), num_steps=7)
+    for other in (cell, longer):
+        text = markdown(build_rows([make_results(cell), make_results(other)]))
+        assert "S4, MLP: one mean over cells that differ" in text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (1.63179e-5, "1.63e-5"),
+        (5.94854, "5.95"),
+        (291.673, "291.67"),
+        (0.0488476, "4.88e-2"),
+        (0.9999, "1.00"),
+        (1e-12, "1.00e-12"),
+        (0.0, "0.00"),
+        (np.nan, "nan"),
+        (np.inf, "inf"),
+    ],
+)
+def test_losses_are_printed_as_in_the_paper(value, text):
+    text_printed = format_value("test_loss", value)
+    assert text_printed == text
+
+
+def test_files_are_written_and_replaced(tmp_path):
+    for results in ([], tiny_case()):
+        paths = write_table3(results, tmp_path)
+        assert [path.name for path in paths] == [
+            "table3.csv",
+            "table3.md",
+            "table3.tex",
+        ]
+        assert sorted(path.name for path in tmp_path.iterdir()) == [
+            p.name for p in paths
+        ]
+    assert "my_Q8" in paths[1].read_text(encoding="utf-8")
+
+
+def test_console_tables_fit_a_terminal_of_80_columns():
+    results = [results_of_paper(group, name) for group, name in PAPER_CELLS]
+    results.append(make_results(make_cell("S5", "bilinear")))
+    console = Console(file=io.StringIO(), width=80)
+    print_table3(results, console)
+    text = console.file.getvalue()
+    assert "…" not in text
+    for group, architecture in PAPER_CELLS:
+        table = text.split("Table 3: ")[1 + list(COLUMNS).index(architecture)]
+        assert re.search(rf"^ {group} +2/2 ", table, re.MULTILINE)
+    for number in ("99.53", "6.88e-3", "2.24e-6", "291.67", "36.46", "2/2"):
+        assert number in text

@@ -1,0 +1,139 @@
+import re
+
+import chex
+import jax
+import numpy as np
+import pytest
+
+from repjax import ensemble as ensemble_module
+from repjax.ensemble import Ensemble, padded, usable_devices
+from tests.tiny import tiny_cell
+
+
+def train(cell, num_devices, num_steps=20):
+    """Final states and losses, metrics, of an ensemble on so many devices."""
+    ensemble = Ensemble(cell, jax.devices()[:num_devices])
+    state, loss = ensemble.train(ensemble.init(), num_steps)
+    return ensemble.fetch((state, loss)), ensemble.evaluate(state)
+
+
+@pytest.fixture(scope="module")
+def eight_on_one():
+    return train(tiny_cell(num_seeds=8), 1)
+
+
+def assert_same(one, other):
+    """The same bits in states and losses, and metrics up to rounding.
+
+    A device that has one run evaluates it by a program without a loop, which XLA fuses
+    in another way.
+    """
+    chex.assert_trees_all_equal(one[0], other[0])
+    chex.assert_trees_all_close(one[1], other[1], rtol=1e-5, atol=1e-7)
+
+
+def test_one_device_and_eight_give_the_same(eight_on_one):
+    assert_same(eight_on_one, train(tiny_cell(num_seeds=8), 8))
+
+
+@pytest.mark.parametrize("architecture", ["bilinear", "transformer"])
+def test_one_device_and_two_give_the_same(architecture):
+    cell = tiny_cell(architectures=(architecture,), num_seeds=2)
+    assert_same(train(cell, 1), train(cell, 2))
+
+
+def test_more_seeds_change_no_old_run(eight_on_one):
+    few = train(tiny_cell(num_seeds=2), 1)
+    assert_same(few, jax.tree.map(lambda x: x[:2], eight_on_one))
+
+
+def test_a_seed_is_the_same_run_wherever_it_stands(eight_on_one):
+    third = jax.tree.map(lambda x: x[2:3], eight_on_one)
+    assert_same(third, train(tiny_cell(num_seeds=1, first_seed=3), 1))
+
+
+def test_seeds_differ():
+    ensemble = Ensemble(tiny_cell())
+    state = ensemble.fetch(ensemble.init())
+    for leaf in [*jax.tree.leaves(state.params), state.train_pairs]:
+        assert not np.array_equal(leaf[0], leaf[1])
+
+
+def test_batched_and_in_turn_agree_up_to_rounding():
+    """GPUs batch the runs, CPUs take them in turn."""
+    batched = Ensemble(tiny_cell())
+    batched.in_turn = False
+    in_turn = Ensemble(tiny_cell())
+    assert in_turn.in_turn
+    results = []
+    for ensemble in (batched, in_turn):
+        state, loss = ensemble.train(ensemble.init(), 5)
+        results.append((ensemble.fetch((state.params, loss)), ensemble.evaluate(state)))
+    chex.assert_trees_all_close(*results, rtol=1e-3, atol=1e-5)
+
+
+def test_runs_are_padded_to_the_devices_and_padding_is_dropped():
+    ensemble = Ensemble(tiny_cell(num_seeds=3), jax.devices()[:2])
+    assert ensemble.width == padded(3, 2) == 4
+    state, loss = ensemble.train(ensemble.init(), 3)
+    assert loss.shape == (4,)
+    assert ensemble.fetch(loss).shape == (3,)
+
+
+def test_no_more_devices_than_runs():
+    assert len(usable_devices(3)) == 3
+    assert len(usable_devices(1000)) == len(jax.devices())
+
+
+def test_a_fetched_state_goes_on_with_other_devices():
+    cell = tiny_cell(num_seeds=5)
+    four, two = (Ensemble(cell, jax.devices()[:count]) for count in (4, 2))
+    state, _ = four.train(four.init(), 7)
+    fetched = four.fetch(state)
+    chex.assert_trees_all_equal_shapes_and_dtypes(fetched, two.abstract())
+    moved, _ = two.train(two.place(fetched), 13)
+    stayed, _ = four.train(state, 13)
+    chex.assert_trees_all_equal(two.fetch(moved), four.fetch(stayed))
+
+
+def test_one_compilation_per_cell(monkeypatch):
+    """Chunks of every length, from a new and from a restored state."""
+    traces = []
+
+    def counted(*arguments, **options):
+        traces.append(1)
+        return train_steps(*arguments, **options)
+
+    train_steps = ensemble_module.train_steps
+    monkeypatch.setattr(ensemble_module, "train_steps", counted)
+    ensemble = Ensemble(tiny_cell())
+    state, _ = ensemble.train(ensemble.init(), 1)
+    after_first = len(traces)
+    for num_steps in (1, 5, 8):
+        state, _ = ensemble.train(state, num_steps)
+    state, _ = ensemble.train(ensemble.place(ensemble.fetch(state)), 3)
+    assert len(traces) == after_first
+    assert ensemble._train._cache_size() == 1
+
+
+def test_the_state_is_donated():
+    ensemble = Ensemble(tiny_cell())
+    state = ensemble.init()
+    ensemble.train(state, 1)
+    assert all(leaf.is_deleted() for leaf in jax.tree.leaves(state.params))
+
+
+def test_devices_do_not_talk():
+    ensemble = Ensemble(tiny_cell(num_seeds=4), jax.devices()[:4])
+    program = ensemble._train.lower(ensemble.abstract(), np.int32(3)).compile().as_text()
+    assert "fusion" in program or "dot" in program
+    assert not re.search(r"all-reduce|all-gather|collective-permute|all-to-all", program)
+
+
+def test_matmul_precision_reaches_the_program():
+    def program(precision):
+        ensemble = Ensemble(tiny_cell(matmul_precision=precision))
+        return ensemble._train.lower(ensemble.abstract(), np.int32(1)).as_text()
+
+    assert "HIGHEST" in program("highest") and "DEFAULT" not in program("highest")
+    assert "HIGHEST" not in program("default")

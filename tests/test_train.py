@@ -1,0 +1,203 @@
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import chex
+import jax
+import numpy as np
+import pytest
+
+from repjax.checkpoint import Checkpoints
+from repjax.ensemble import Ensemble
+from repjax.metrics import PER_IRREP, SCALARS
+from repjax.progress import NoProgress
+from repjax.results import CellResults
+from repjax.rules import ConfigError
+from repjax.train import Stopped, evaluation_steps, reevaluate, train_cell, train_sweep
+from tests.tiny import tiny_cell
+
+ROOT = Path(__file__).parent.parent
+
+
+class CutOff(Exception):
+    """The process dies."""
+
+
+class Watcher(NoProgress):
+    """Calls `act` at the `after`-th update and counts chunks."""
+
+    def __init__(self, after=None, act=None):
+        self.after, self.act, self.updates = after, act, 0
+        self.started_at = None
+
+    def start(self, cell_name, num_runs, num_steps, step):
+        self.started_at = step
+
+    def update(self, step, train_loss, metrics):
+        self.updates += 1
+        if self.updates == self.after:
+            self.act()
+
+
+def final_weights(cell, workdir):
+    ensemble = Ensemble(cell)
+    checkpoints = Checkpoints(workdir / cell.name / "checkpoints")
+    steps = evaluation_steps(cell.num_steps, cell.evaluation.num_evaluations)
+    metrics = CellResults.load(workdir / cell.name).metrics
+    assert metrics["train_loss"].shape[1] == len(steps)
+    tree = {"state": ensemble.abstract(), "metrics": metrics}
+    restored = checkpoints.restore(cell.num_steps, tree)
+    checkpoints.close()
+    return restored
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory):
+    workdir = tmp_path_factory.mktemp("undisturbed")
+    cell = tiny_cell(checkpoint__every_seconds=0.0)
+    return train_cell(cell, workdir, NoProgress()), final_weights(cell, workdir)
+
+
+def test_first_and_last_step_are_evaluated():
+    for num_steps, num_evaluations in [(1, 2), (40, 6), (250_000, 100), (7, 1000)]:
+        steps = evaluation_steps(num_steps, num_evaluations)
+        assert steps[0] == 0 and steps[-1] == num_steps
+        assert np.all(np.diff(steps) > 0)
+        assert len(steps) <= num_evaluations
+    assert list(evaluation_steps(7, 1000)) == list(range(8))
+
+
+def test_every_metric_is_measured_at_every_evaluation(undisturbed):
+    results, _ = undisturbed
+    assert set(results.metrics) == {*SCALARS, *PER_IRREP}
+    assert results.irreps == ("trivial", "sign", "standard")
+    for name, values in results.metrics.items():
+        assert values.shape[:2] == (3, len(results.steps)), name
+        assert np.all(np.isfinite(values)), name
+
+
+@pytest.mark.parametrize("after", [1, 3, 5, 9])
+def test_a_run_cut_off_and_resumed_has_the_bits_of_one_that_was_not(
+    undisturbed, tmp_path, after
+):
+    def die():
+        raise CutOff
+
+    cell = tiny_cell(checkpoint__every_seconds=0.0, max_chunk_seconds=1e-4)
+    with pytest.raises(CutOff):
+        train_cell(cell, tmp_path, Watcher(after, die))
+    resumed = Watcher()
+    results = train_cell(cell, tmp_path, resumed)
+    assert after == 1 or resumed.started_at > 0
+    chex.assert_trees_all_equal(results.metrics, undisturbed[0].metrics)
+    chex.assert_trees_all_equal(final_weights(cell, tmp_path), undisturbed[1])
+
+
+def test_a_signal_saves_and_stops_and_the_next_call_goes_on(undisturbed, tmp_path):
+    cell = tiny_cell(checkpoint__every_seconds=3600.0)
+    watcher = Watcher(3, lambda: os.kill(os.getpid(), signal.SIGTERM))
+    with pytest.raises(Stopped, match="step"):
+        list(train_sweep([cell], tmp_path, watcher))
+    assert watcher.updates == 3, "it is saved at once"
+    resumed = Watcher()
+    (results,) = train_sweep([cell], tmp_path, resumed)
+    assert resumed.started_at > 0
+    chex.assert_trees_all_equal(results.metrics, undisturbed[0].metrics)
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+
+
+def test_other_devices_go_on_with_the_same_bits(undisturbed, tmp_path, monkeypatch):
+    cell = tiny_cell(checkpoint__every_seconds=0.0)
+    devices = jax.devices()
+    watcher = Watcher(4, lambda: os.kill(os.getpid(), signal.SIGTERM))
+    monkeypatch.setattr("repjax.ensemble.usable_devices", lambda runs: devices[:1])
+    with pytest.raises(Stopped):
+        list(train_sweep([cell], tmp_path, watcher))
+    monkeypatch.setattr("repjax.ensemble.usable_devices", lambda runs: devices[:2])
+    train_cell(cell, tmp_path, NoProgress())
+    moved, stayed = final_weights(cell, tmp_path), undisturbed[1]
+    chex.assert_trees_all_equal(moved["state"], stayed["state"])
+    chex.assert_trees_all_close(moved["metrics"], stayed["metrics"], rtol=1e-5)
+
+
+def test_a_finished_cell_is_read_back(undisturbed, tmp_path):
+    cell = tiny_cell(num_steps=3)
+    first = train_cell(cell, tmp_path, NoProgress())
+    watcher = Watcher()
+    again = train_cell(cell, tmp_path, watcher)
+    assert watcher.started_at is None
+    chex.assert_trees_all_equal(first.metrics, again.metrics)
+
+
+def test_other_settings_in_the_same_folder_are_refused(tmp_path):
+    train_cell(tiny_cell(num_steps=2), tmp_path, NoProgress())
+    other = tiny_cell(num_steps=2, optimizer__weight_decay=0.5)
+    with pytest.raises(ConfigError, match=r"optimizer\.weight_decay: 0\.5 .* 1\.0"):
+        train_cell(other, tmp_path, NoProgress())
+    harmless = tiny_cell(num_steps=2, checkpoint__every_seconds=5.0)
+    train_cell(harmless, tmp_path, NoProgress())
+
+
+def test_results_are_found_again_from_the_checkpoint(tmp_path):
+    cell = tiny_cell(num_steps=5)
+    trained = train_cell(cell, tmp_path, NoProgress())
+    again = reevaluate(tmp_path / cell.name)
+    chex.assert_trees_all_equal(trained.metrics, again.metrics)
+    assert again.cell == trained.cell
+
+
+def test_an_unfinished_cell_has_no_final_results(tmp_path):
+    def die():
+        raise CutOff
+
+    cell = tiny_cell(checkpoint__every_seconds=0.0)
+    with pytest.raises(CutOff):
+        train_cell(cell, tmp_path, Watcher(3, die))
+    assert reevaluate(tmp_path / cell.name) is None
+
+
+def test_kill_and_sigterm_of_the_real_program(tmp_path):
+    """SIGTERM → exit code 75; kill -9 → nothing lost; the end is that of an uncut run."""
+    flags = [
+        "--config=experiments/quickstart.py",
+        "--config.groups=S3",
+        "--config.num_steps=3000",
+        "--config.num_seeds=2",
+        "--config.mlp.hidden_dim=16",
+        "--config.checkpoint.every_seconds=0.05",
+        "--config.max_chunk_seconds=0.05",
+    ]
+
+    def start(name):
+        command = [sys.executable, "-m", "repjax.main", *flags]
+        log = (tmp_path / f"{name}.log").open("a")
+        return subprocess.Popen(
+            [*command, f"--workdir={tmp_path / name}"], cwd=ROOT, stdout=log, stderr=log
+        )
+
+    def wait_for_checkpoint(name, beyond):
+        folder = tmp_path / name / "S3_mlp" / "checkpoints"
+        for _ in range(1200):
+            steps = [int(p.name) for p in folder.glob("*") if p.name.isdigit()]
+            if steps and max(steps) > beyond:
+                return max(steps)
+            time.sleep(0.05)
+        raise AssertionError((tmp_path / f"{name}.log").read_text())
+
+    undisturbed = start("undisturbed")
+    process = start("cut")
+    step = wait_for_checkpoint("cut", 0)
+    process.kill()
+    assert process.wait(timeout=60) == -signal.SIGKILL
+    process = start("cut")
+    wait_for_checkpoint("cut", step + 1)
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(timeout=60) == 75, (tmp_path / "cut.log").read_text()
+    assert start("cut").wait(timeout=240) == 0, (tmp_path / "cut.log").read_text()
+    assert undisturbed.wait(timeout=240) == 0
+    for name in ("seeds.csv", "table3.csv", "table3.md", "table3.tex"):
+        one, other = (tmp_path / run / name for run in ("undisturbed", "cut"))
+        assert one.read_bytes() == other.read_bytes()

@@ -1,0 +1,26 @@
+"""The smallest cells that still are what they are: seconds to compile, to train none."""
+
+from experiments import base
+from repjax.config import CellConfig, from_config_dict
+from repjax.sweep import expand
+
+
+def tiny_cell(**changes) -> CellConfig:
+    """Three runs of a 12-neuron network on S3, 40 steps; dotted keys with `__`."""
+    config = base.get_config()
+    with config.unlocked():
+        config.groups = ("S3",)
+        config.num_seeds = 3
+        config.num_steps = 40
+        config.train_fraction = 0.7
+        config.mlp.embed_dim = 8
+        config.mlp.hidden_dim = 12
+        config.transformer.num_heads = 2
+        config.transformer.d_model = 8
+        config.transformer.d_head = 4
+        config.transformer.d_mlp = 12
+        config.evaluation.num_evaluations = 6
+        for key, value in changes.items():
+            config.update_from_flattened_dict({key.replace("__", "."): value})
+    (cell,) = expand(from_config_dict(config))
+    return cell
