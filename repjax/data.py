@@ -28,7 +28,9 @@ def labels(group: Group, task: str = "a*b") -> Int[np.ndarray, "group group"]:
     """
     factors = task.replace(" ", "").split("*")
     if not all(_FACTOR.fullmatch(factor) for factor in factors):
-        raise ValueError(f"task: '{task}' is not a word in a, b, a^-1, b^-1 such as a*b")
+        raise ValueError(
+            f"task: '{task}' is not a word in a, b, a^-1, b^-1 such as a*b"
+        )
     left, right = np.meshgrid(
         np.arange(group.order), np.arange(group.order), indexing="ij"
     )
@@ -44,7 +46,9 @@ def num_train_pairs(order: int, train_fraction: float) -> int:
     return int(train_fraction * order * order)
 
 
-def split(key: Key[Array, ""], order: int, train_fraction: float) -> Int[Array, " train"]:
+def split(
+    key: Key[Array, ""], order: int, train_fraction: float
+) -> Int[Array, " train"]:
     """Random training pairs of one run, in increasing order of pair index.
 
     The order does not matter to full-batch training; increasing indices read the
@@ -54,7 +58,9 @@ def split(key: Key[Array, ""], order: int, train_fraction: float) -> Int[Array, 
     return jnp.sort(permutation[: num_train_pairs(order, train_fraction)])
 
 
-def is_train(train_pairs: Int[Array, " train"], order: int) -> Bool[Array, "group group"]:
+def is_train(
+    train_pairs: Int[Array, " train"], order: int
+) -> Bool[Array, "group group"]:
     """Mask over all pairs: True where the pair trains."""
     mask = jnp.zeros(order * order, bool).at[train_pairs].set(True)
     return mask.reshape(order, order)

@@ -82,9 +82,7 @@ class Ensemble:
         seeds = np.resize(np.array(self.cell.seeds, np.uint32), self.width)
         return self._init(jax.device_put(seeds, self._by_run))
 
-    def train(
-        self, state: RunState, num_steps: int
-    ) -> tuple[RunState, Array]:
+    def train(self, state: RunState, num_steps: int) -> tuple[RunState, Array]:
         """`num_steps` steps of every run; `state` is donated. Also the last losses."""
         return self._train(state, jnp.int32(num_steps), self._runs_per_device)
 
@@ -105,7 +103,9 @@ class Ensemble:
 
     def abstract(self) -> RunState:
         """Shapes and types of a fetched state."""
-        wide = jax.eval_shape(self._init, jax.ShapeDtypeStruct((self.width,), np.uint32))
+        wide = jax.eval_shape(
+            self._init, jax.ShapeDtypeStruct((self.width,), np.uint32)
+        )
         return jax.tree.map(
             lambda x: jax.ShapeDtypeStruct((self.num_runs, *x.shape[1:]), x.dtype), wide
         )
@@ -127,7 +127,7 @@ class Ensemble:
         return self._compile(lambda seeds: jax.vmap(init)(seeds))
 
     @cached_property
-    def _train(self) -> Callable[[RunState, Array], tuple[RunState, Array]]:
+    def _train(self) -> Callable[..., tuple[RunState, Array]]:
         step = partial(
             train_steps,
             model=self.model,
@@ -146,7 +146,7 @@ class Ensemble:
         return self._compile(train, shared=2, donate_argnums=0)
 
     @cached_property
-    def _evaluate(self) -> Callable[[RunState, Any], dict[str, Array]]:
+    def _evaluate(self) -> Callable[..., dict[str, Array]]:
         def evaluate_all(state, basis, num_runs):
             def one(run):
                 return evaluate(self.model, run.params, run.train_pairs, basis)
@@ -158,7 +158,7 @@ class Ensemble:
         return self._compile(evaluate_all, shared=2)
 
     def _compile(self, function: Callable, shared: int = 0, **jit_options) -> Callable:
-        """One program over all devices; the last `shared` arguments have no run axis."""
+        """One program over all devices; the last `shared` operands have no run axis."""
         by_run, same = PartitionSpec("run"), PartitionSpec()
         sharded = jax.shard_map(
             function,

@@ -32,9 +32,7 @@ def _loss_and_odds(
     odds = jnp.exp(above - shift)
     total = jnp.sum(odds, axis=1, keepdims=True)
     label_odds = jnp.exp(-shift)
-    loss = jnp.where(
-        shift > 0.0, shift + jnp.log(label_odds + total), jnp.log1p(total)
-    )
+    loss = jnp.where(shift > 0.0, shift + jnp.log(label_odds + total), jnp.log1p(total))
     return loss[:, 0], odds / (label_odds + total)
 
 

@@ -31,7 +31,7 @@ def init_run(
 
 def train_steps(
     state: RunState,
-    num_steps: Int[Array, ""],
+    num_steps: int | Int[Array, ""],
     model: Model,
     optimizer: optax.GradientTransformation,
     labels: Int[Array, "group group"],

@@ -63,7 +63,7 @@ def cell_directories(workdir: Path) -> list[Path]:
     found = sorted(path.parent for path in workdir.glob("*/config.json"))
     if not found:
         raise ConfigError(
-            f"--workdir: '{workdir}' holds no cells; use a directory that was trained in"
+            f"--workdir: '{workdir}' holds no cells; use one that was trained in"
         )
     return found
 

@@ -31,7 +31,10 @@ def test_the_newest_stay(tmp_path):
     assert checkpoints.latest_step() == 3
     chex.assert_trees_all_equal(checkpoints.restore(2, TREE), shifted(2))
     checkpoints.close()
-    assert sorted(path.name for path in tmp_path.iterdir() if path.is_dir()) == ["2", "3"]
+    assert sorted(path.name for path in tmp_path.iterdir() if path.is_dir()) == [
+        "2",
+        "3",
+    ]
 
 
 def test_saving_a_step_again_keeps_the_first(tmp_path):

@@ -75,7 +75,7 @@ def test_batched_and_in_turn_agree_up_to_rounding():
 def test_runs_are_padded_to_the_devices_and_padding_is_dropped():
     ensemble = Ensemble(tiny_cell(num_seeds=3), jax.devices()[:2])
     assert ensemble.width == padded(3, 2) == 4
-    state, loss = ensemble.train(ensemble.init(), 3)
+    _, loss = ensemble.train(ensemble.init(), 3)
     assert loss.shape == (4,)
     assert ensemble.fetch(loss).shape == (3,)
 
@@ -125,9 +125,13 @@ def test_the_state_is_donated():
 
 def test_devices_do_not_talk():
     ensemble = Ensemble(tiny_cell(num_seeds=4), jax.devices()[:4])
-    program = ensemble._train.lower(ensemble.abstract(), np.int32(3)).compile().as_text()
+    program = (
+        ensemble._train.lower(ensemble.abstract(), np.int32(3)).compile().as_text()
+    )
     assert "fusion" in program or "dot" in program
-    assert not re.search(r"all-reduce|all-gather|collective-permute|all-to-all", program)
+    assert not re.search(
+        r"all-reduce|all-gather|collective-permute|all-to-all", program
+    )
 
 
 def test_matmul_precision_reaches_the_program():

@@ -160,7 +160,7 @@ def test_an_unfinished_cell_has_no_final_results(tmp_path):
 
 
 def test_kill_and_sigterm_of_the_real_program(tmp_path):
-    """SIGTERM → exit code 75; kill -9 → nothing lost; the end is that of an uncut run."""
+    """Kill -9, then SIGTERM (exit code 75): the end is that of a run never cut."""
     flags = [
         "--config=experiments/quickstart.py",
         "--config.groups=S3",

@@ -1,4 +1,4 @@
-"""The smallest cells that still are what they are: seconds to compile, to train none."""
+"""The smallest cells that still are what they are."""
 
 from experiments import base
 from repjax.config import CellConfig, from_config_dict

@@ -8,6 +8,7 @@ alone, n × n numbers per irrep.
 
 import jax
 import jax.numpy as jnp
+import optax
 
 from repjax.analysis.basis import TRIVIAL, Basis, fraction_explained, power_by_irrep
 from repjax.analysis.passes import PairSums, excluded_losses, sum_over_pairs
@@ -50,7 +51,7 @@ def evaluate(
         "fve_w_u": jnp.dot(key, shares["irrep_fve_w_u"]),
         "fve_mlp": jnp.dot(key, hidden),
         "fve_mlp_ab": jnp.dot(key, shares["hidden_ab"]),
-        "weight_norm_sq": sum(jnp.sum(w**2) for w in jax.tree.leaves(params)),
+        "weight_norm_sq": optax.tree.norm(params, squared=True),
     }
 
 
@@ -113,7 +114,9 @@ def ablated_losses(
     """
     unembedding = model.apply(params, method="unembedding")
     coefficients = (basis.fourier.T @ sums.hidden_ab) @ unembedding
-    selections = jnp.concatenate([key.astype(jnp.float32)[None] @ basis.member, basis.member])
+    selections = jnp.concatenate(
+        [key.astype(jnp.float32)[None] @ basis.member, basis.member]
+    )
 
     def logits_of(columns):
         return basis.fourier @ (columns[:, None] * coefficients)

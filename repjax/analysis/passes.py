@@ -70,8 +70,11 @@ def sum_over_pairs(
         hidden_b, hidden_ab, hidden_power, logits_ab, logits_power, *tables = carry
         weighted = pair_weight * hidden
         by_row = hidden.reshape(rows, order, -1)
-        updates = (loss.reshape(rows, order), is_correct.reshape(rows, order))
-        updates = (*updates, jnp.mean(by_row, axis=1))
+        updates = (
+            loss.reshape(rows, order),
+            is_correct.reshape(rows, order),
+            jnp.mean(by_row, axis=1),
+        )
         carry = (
             hidden_b + jnp.einsum("r,rbh->bh", weight, by_row),
             hidden_ab + sum_by_index(weighted, label, order),
@@ -97,7 +100,9 @@ def sum_over_pairs(
         jnp.zeros((order, width)),
     )
     sums, _ = jax.lax.scan(visit, start, starts)
-    hidden_b, hidden_ab, power, logits_ab, logits_power, loss, right_ones, hidden_a = sums
+    hidden_b, hidden_ab, power, logits_ab, logits_power, loss, right_ones, hidden_a = (
+        sums
+    )
     count = jnp.zeros(order).at[labels.reshape(-1)].add(1.0)
     mean = jnp.mean(hidden_a, axis=0)
     return PairSums(

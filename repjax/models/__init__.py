@@ -21,7 +21,6 @@ ARCHITECTURES: dict[str, type[Model]] = {
 }
 
 
-
 def build_model(cell: CellConfig, order: int) -> Model:
     """The network of a cell over a group of `order` elements."""
     sizes = cell.transformer if cell.architecture == "transformer" else cell.mlp

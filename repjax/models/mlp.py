@@ -30,7 +30,9 @@ class Mlp(nn.Module):
         """N(0, 1/width) for every tensor, width being the one it is divided by."""
 
         def weight(name: str, rows: int, columns: int, width: int) -> Array:
-            return self.param(name, nn.initializers.normal(width**-0.5), (rows, columns))
+            return self.param(
+                name, nn.initializers.normal(width**-0.5), (rows, columns)
+            )
 
         embed, hidden = self.embed_dim, self.hidden_dim
         self.W_x = weight("W_x", self.order, embed, embed)
@@ -44,7 +46,9 @@ class Mlp(nn.Module):
         """Logits of each pair."""
         return self.hidden(left, right) @ self.W_U
 
-    def factors(self) -> tuple[Float[Array, "group hidden"], Float[Array, "group hidden"]]:
+    def factors(
+        self,
+    ) -> tuple[Float[Array, "group hidden"], Float[Array, "group hidden"]]:
         """A and B: what the hidden layer receives from the left and right factor."""
         return (
             self.W_x @ self.W[: self.embed_dim],

@@ -54,7 +54,9 @@ class Transformer(nn.Module):
         residual = self.attend(left, right)
         return (residual + nn.relu(residual @ self.W_in) @ self.W_out) @ self.W_U
 
-    def factors(self) -> tuple[Float[Array, "group model"], Float[Array, "group model"]]:
+    def factors(
+        self,
+    ) -> tuple[Float[Array, "group model"], Float[Array, "group model"]]:
         """A and B: the embedding of the elements, one table for both factors."""
         return self.W_E[: self.order], self.W_E[: self.order]
 

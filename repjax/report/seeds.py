@@ -15,14 +15,25 @@ COLUMNS = ("group", "architecture", "seed", "steps", "key_irreps", *SCALARS)
 def write_seeds(results: Iterable[CellResults], directory: Path) -> Path:
     """Writes `directory`/seeds.csv, with every run as it ended.
 
-    Shares are fractions in [0, 1] and losses are nats, in the shortest form that reads
-    back as the same float; key irreps stand in order of learning, `;` between.
+    Rows stand by group, architecture, settings and seed; a last column `settings` is
+    there only where a sweep varied some. Shares are fractions in [0, 1] and losses are
+    nats, in the shortest form that reads back as the same float; key irreps stand in
+    order of learning, `;` between.
     """
+    cells = sorted(results, key=lambda cell: cell.cell.name)
+    rows = [
+        (cell.group_name, cell.cell.architecture, cell.settings, seed, row)
+        for cell in cells
+        for seed, row in zip(cell.cell.seeds, seed_rows(cell), strict=True)
+    ]
+    # Parts of a cell trained apart stand as if they had been trained together.
+    rows.sort(key=lambda row: row[:4])
+    swept = any(settings for _, _, settings, _, _ in rows)
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(COLUMNS)
-    for cell_results in results:
-        writer.writerows(seed_rows(cell_results))
+    writer.writerow((*COLUMNS, "settings") if swept else COLUMNS)
+    for _, _, settings, _, row in rows:
+        writer.writerow((*row, settings) if swept else row)
     path = Path(directory) / "seeds.csv"
     write_text(path, text.getvalue())
     return path

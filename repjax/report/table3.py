@@ -23,8 +23,8 @@ from rich.table import Table
 from tabulate import tabulate
 
 from repjax.files import write_text
-from repjax.report.means import COLUMNS, DASH, TITLES, Row, build_rows, notes
 from repjax.metrics import GENERALISED
+from repjax.report.means import COLUMNS, DASH, TITLES, Row, build_rows, notes
 from repjax.results import CellResults
 
 IN_PAPER = ("mlp", "transformer")

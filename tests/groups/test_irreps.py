@@ -11,62 +11,9 @@ from hypothesis import strategies as st
 from repjax.groups import Group, build_fourier, build_group, irreps, real_irreps
 from repjax.groups.families import build_permutations
 from repjax.groups.representations import extend_to_group, homomorphism_error
+from tests.groups.published_characters import SYMMETRIC_TABLES
 
 PHI = (1 + 5**0.5) / 2
-
-# James & Liebeck, "Representations and Characters of Groups"; Fulton & Harris,
-# "Representation Theory". Columns: cycle types, with the sizes of their classes.
-SYMMETRIC_TABLES = {
-    "S3": (
-        {"111": 1, "21": 3, "3": 2},
-        {
-            "trivial": [1, 1, 1],
-            "sign": [1, -1, 1],
-            "standard": [2, 0, -1],
-        },
-    ),
-    "S4": (
-        {"1111": 1, "211": 6, "22": 3, "31": 8, "4": 6},
-        {
-            "trivial": [1, 1, 1, 1, 1],
-            "sign": [1, -1, 1, 1, -1],
-            "2d": [2, 0, 2, -1, 0],
-            "standard": [3, 1, -1, 0, -1],
-            "standard_sign": [3, -1, -1, 0, 1],
-        },
-    ),
-    "S5": (
-        {"11111": 1, "2111": 10, "221": 15, "311": 20, "32": 20, "41": 30, "5": 24},
-        {
-            "trivial": [1, 1, 1, 1, 1, 1, 1],
-            "sign": [1, -1, 1, 1, -1, -1, 1],
-            "standard": [4, 2, 0, 1, -1, 0, -1],
-            "standard_sign": [4, -2, 0, 1, 1, 0, -1],
-            "5d_a": [5, -1, 1, -1, -1, 1, 0],
-            "5d_b": [5, 1, 1, -1, 1, -1, 0],
-            "6d": [6, 0, -2, 0, 0, 0, 1],
-        },
-    ),
-    "S6": (
-        {
-            **{"111111": 1, "21111": 15, "2211": 45, "222": 15, "3111": 40},
-            **{"321": 120, "33": 40, "411": 90, "42": 90, "51": 144, "6": 120},
-        },
-        {
-            "trivial": [1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1],
-            "sign": [1, -1, 1, -1, 1, -1, 1, -1, 1, 1, -1],
-            "standard": [5, 3, 1, -1, 2, 0, -1, 1, -1, 0, -1],
-            "standard_sign": [5, -3, 1, 1, 2, 0, -1, -1, -1, 0, 1],
-            "5d_a": [5, 1, 1, -3, -1, 1, 2, -1, -1, 0, 0],
-            "5d_b": [5, -1, 1, 3, -1, -1, 2, 1, -1, 0, 0],
-            "9d_a": [9, 3, 1, 3, 0, 0, 0, -1, 1, -1, 0],
-            "9d_b": [9, -3, 1, -3, 0, 0, 0, 1, 1, -1, 0],
-            "10d_a": [10, 2, -2, -2, 1, -1, 1, 0, 0, 0, 1],
-            "10d_b": [10, -2, -2, 2, 1, 1, 1, 0, 0, 0, -1],
-            "16d": [16, 0, 0, 0, -2, 0, -2, 0, 0, 1, 0],
-        },
-    ),
-}
 
 EXACT = [
     *("C1", "C2", "C3", "C5", "C6", "C113", "C118", "D3", "D4", "D7", "D12", "D59"),

@@ -1,0 +1,76 @@
+# Every target works on a fresh machine with Python 3.11 or 3.12: the environment is
+# made first, in .venv, from the hashed requirements.lock and nothing else.
+# The lock leaves out the extras torch, gcs, gpu and tpu; see README.md for those.
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check format lock clean environment
+
+VENV := .venv
+RUN := $(VENV)/bin/python
+UV := uv==0.13.9
+
+help: ## Show this list
+	@echo "Usage: make TARGET [PYTHON=path/to/python3.11 or 3.12]"
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  %-13s%s\n", $$1, $$2}' Makefile
+
+demo: environment ## Train the quickstart into demo/ and say where its table is
+	$(RUN) -m repjax.main --config=experiments/quickstart.py --workdir=demo
+	@for file in demo/table3.md demo/*.html demo/*/*.html; do \
+	  case $$file in *.html) what=report ;; *) what=table ;; esac; \
+	  if [ -f "$$file" ]; then echo "$$what: $(CURDIR)/$$file"; fi; \
+	done
+
+test: environment ## Run all tests; choose some with ARGS="-k groups"
+	$(RUN) -m pytest -n 2 $(ARGS)
+
+check: environment ## Check format, lint and types; changes nothing
+	$(RUN) -m ruff format --check
+	$(RUN) -m ruff check
+	$(RUN) -m mypy
+
+format: environment ## Format the code and mend what lint can mend
+	$(RUN) -m ruff check --fix --exit-zero
+	$(RUN) -m ruff format
+
+# One lock for both Pythons: `fewest` picks the newest versions that run on each.
+lock: ## Write requirements.lock from pyproject.toml; newest with ARGS=--upgrade
+	@$(find_python); \
+	uv=$$(mktemp -d) && trap 'rm -rf "$$uv"' EXIT && \
+	"$$python" -m venv "$$uv" && "$$uv/bin/pip" install --quiet $(UV) && \
+	"$$uv/bin/uv" pip compile pyproject.toml --extra test --group build \
+	  --universal --python-version 3.11 --fork-strategy fewest --generate-hashes \
+	  --custom-compile-command "make lock" --no-config --quiet $(ARGS) \
+	  --output-file requirements.lock
+
+clean: ## Remove the environment, demo/ and all caches
+	rm -rf $(VENV) demo dist .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+environment: ## Make .venv, unless it was made from this very lock
+	@if cmp -s requirements.lock $(VENV)/made-from && version=$$($(RUN) --version) && \
+	  { [ -z "$(PYTHON)" ] || [ "$$version" = "$$("$(PYTHON)" --version 2>/dev/null)" ]; }; \
+	then exit 0; fi; \
+	$(find_python); \
+	echo "Making $(VENV) with $$("$$python" --version): about 1 GB, a minute or two"; \
+	export PIP_DISABLE_PIP_VERSION_CHECK=1; \
+	"$$python" -m venv --clear $(VENV) && \
+	$(RUN) -m pip install --quiet --require-hashes --only-binary :all: \
+	  --requirement requirements.lock && \
+	$(RUN) -m pip install --quiet --no-index --no-deps --no-build-isolation \
+	  --editable . && \
+	cp requirements.lock $(VENV)/made-from
+
+# Sets $$python, or stops. A name may be there and not run (pyenv's shims) or lack venv
+# (Debian without python3-venv), so each candidate is tried, not looked up.
+define find_python
+for python in $(or $(PYTHON),python3.12 python3.11 python3) ""; do \
+	  if [ -z "$$python" ]; then \
+	    echo "repjax: no Python 3.11 or 3.12 with venv among:" \
+	      "$(or $(PYTHON),python3.12 python3.11 python3);" \
+	      "install one, or name it: make PYTHON=/path/to/python3.12" >&2; \
+	    exit 2; \
+	  fi; \
+	  "$$python" -c "import ensurepip, sys, venv; sys.exit(\
+	sys.version_info[:2] not in ((3, 11), (3, 12)))" 2>/dev/null && break; \
+	done
+endef

@@ -1,0 +1,40 @@
+"""What the README shows works as it stands."""
+
+import re
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import optax
+import pytest
+
+from experiments import base
+from repjax.config import from_config_dict
+from repjax.sweep import expand
+
+README = (Path(__file__).parent.parent / "README.md").read_text()
+
+
+def code_block(language, containing):
+    blocks = re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
+    (block,) = (block for block in blocks if containing in block)
+    return block
+
+
+def test_the_idea_runs():
+    """At a smaller size: S3 for S5 and 10 steps for 1,000."""
+    block = code_block("python", "look = lambda").replace('"S5"', '"S3"')
+    names = {"jax": jax, "optax": optax, "seeds": jnp.arange(2)}
+    exec(block.replace("1000", "10"), names)
+    assert names["similarity"].shape == (2, 3)
+
+
+def test_the_experiment_is_one():
+    names = {"base": base}
+    exec(code_block("python", "def get_config"), names)
+    assert len(expand(from_config_dict(names["get_config"]()))) == 9
+
+
+@pytest.mark.parametrize("command", re.findall(r"python -m (repjax\S+)", README))
+def test_programs_exist(command):
+    assert (Path(__file__).parent.parent / f"{command.replace('.', '/')}.py").is_file()
