@@ -29,6 +29,9 @@ from repjax.typing import Array, Int
 ROOT_SEED = 0
 """Run `seed` has the key fold_in(key(ROOT_SEED), seed), whatever runs beside it."""
 
+_BY_RUN = PartitionSpec("run")
+_SAME = PartitionSpec()
+
 EVALUATIONS_AT_ONCE = 8
 """Runs evaluated together on an accelerator; each needs a few blocks of 8 MB."""
 
@@ -45,13 +48,25 @@ def one_device_per_core() -> None:
 
 
 def usable_devices(num_runs: int) -> list[jax.Device]:
-    """The devices that `num_runs` runs are spread over: no more than there are runs."""
-    return jax.devices()[:num_runs]
+    """The devices that `num_runs` runs are spread over.
+
+    Accelerators no more than there are runs. On CPUs all: cores without a run rest, and
+    the program, whose rounding is not quite the same for another number of devices, is
+    that of any other number of runs.
+    """
+    devices = jax.devices()
+    return devices if devices[0].platform == "cpu" else devices[:num_runs]
 
 
-def padded(num_runs: int, num_devices: int) -> int:
-    """Number of runs that a program holds: a multiple of the devices."""
-    return math.ceil(num_runs / num_devices) * num_devices
+def slots_per_device(num_runs: int, devices: Sequence[jax.Device]) -> int:
+    """Number of runs that the program on each device holds, padding included.
+
+    On CPUs at least two, though a second one that is padding takes no turn: indexing an
+    array of one run is no indexing to XLA, which then fuses and rounds in another way,
+    and the bits of a run would depend on how many runs share its device.
+    """
+    per_device = math.ceil(num_runs / len(devices))
+    return max(per_device, 2) if devices[0].platform == "cpu" else per_device
 
 
 class Ensemble:
@@ -59,8 +74,8 @@ class Ensemble:
 
     Attributes:
         cell: what is trained.
-        num_runs: runs of the cell; the arrays also hold padding, up to a multiple of
-            the number of devices, which `fetch` drops.
+        num_runs: runs of the cell.
+        width: runs that the arrays hold; `fetch` drops what is padding.
         mesh: the devices, in one row.
     """
 
@@ -71,7 +86,11 @@ class Ensemble:
         self.cell = cell
         self.num_runs = len(cell.seeds)
         self.mesh = Mesh(np.array(devices), ("run",), axis_types=(AxisType.Auto,))
-        self.width = padded(self.num_runs, len(devices))
+        slots = slots_per_device(self.num_runs, devices)
+        self.width = slots * len(devices)
+        turn, device = np.divmod(np.arange(self.num_runs), len(devices))
+        self._slot = slots * device + turn
+        self._turns = np.bincount(device, minlength=len(devices)).astype(np.int32)
         self.model = build_model(cell, group.order)
         self.optimizer = build_optimizer(cell.optimizer)
         self.basis = build_basis(group, cell.task)
@@ -79,27 +98,26 @@ class Ensemble:
 
     def init(self) -> RunState:
         """Every run at step 0."""
-        seeds = np.resize(np.array(self.cell.seeds, np.uint32), self.width)
-        return self._init(jax.device_put(seeds, self._by_run))
+        return self._init(self.place(np.array(self.cell.seeds, np.uint32)))
 
     def train(self, state: RunState, num_steps: int) -> tuple[RunState, Array]:
         """`num_steps` steps of every run; `state` is donated. Also the last losses."""
-        return self._train(state, jnp.int32(num_steps), self._runs_per_device)
+        return self._train(state, self._turns, jnp.int32(num_steps))
 
     def evaluate(self, state: RunState) -> dict[str, np.ndarray]:
         """Every metric of every run, without padding."""
-        return self.fetch(self._evaluate(state, self.basis, self._runs_per_device))
+        return self.fetch(self._evaluate(state, self._turns, self.basis))
 
     def fetch(self, tree: Any) -> Any:
         """The tree on the host, without padding."""
-        return jax.tree.map(lambda x: x[: self.num_runs], jax.device_get(tree))
+        return jax.tree.map(lambda x: x[self._slot], jax.device_get(tree))
 
     def place(self, tree: Any) -> Any:
-        """The tree of a fetched ensemble on the devices, padded with its first runs."""
-        index = np.resize(np.arange(self.num_runs), self.width)
-        return jax.device_put(
-            jax.tree.map(lambda x: np.asarray(x)[index], tree), self._by_run
-        )
+        """The tree of a fetched ensemble on the devices, padded with its first run."""
+        run = np.zeros(self.width, int)
+        run[self._slot] = np.arange(self.num_runs)
+        by_run = NamedSharding(self.mesh, _BY_RUN)
+        return jax.device_put(jax.tree.map(lambda x: x[run], tree), by_run)
 
     def abstract(self) -> RunState:
         """Shapes and types of a fetched state."""
@@ -110,21 +128,13 @@ class Ensemble:
             lambda x: jax.ShapeDtypeStruct((self.num_runs, *x.shape[1:]), x.dtype), wide
         )
 
-    @property
-    def _runs_per_device(self) -> Array:
-        return jnp.int32(self.width // self.mesh.size)
-
-    @property
-    def _by_run(self) -> NamedSharding:
-        return NamedSharding(self.mesh, PartitionSpec("run"))
-
     @cached_property
     def _init(self) -> Callable[[Int[Array, " run"]], RunState]:
         def init(seed):
             key = jax.random.fold_in(jax.random.key(ROOT_SEED), seed)
             return init_run(key, self.model, self.optimizer, self.cell.train_fraction)
 
-        return self._compile(lambda seeds: jax.vmap(init)(seeds))
+        return self._compile(lambda seeds: jax.vmap(init)(seeds), (_BY_RUN,))
 
     @cached_property
     def _train(self) -> Callable[..., tuple[RunState, Array]]:
@@ -135,36 +145,35 @@ class Ensemble:
             labels=self.basis.labels,
         )
 
-        def train(state, num_steps, num_runs):
+        def train(state, num_turns, num_steps):
             def one(run):
                 return step(run, num_steps)
 
             if self.in_turn:
-                return _in_turn(one, state, num_runs)
+                return _in_turn(one, state, num_turns[0])
             return jax.vmap(one)(state)
 
-        return self._compile(train, shared=2, donate_argnums=0)
+        return self._compile(train, (_BY_RUN, _BY_RUN, _SAME), donate_argnums=0)
 
     @cached_property
     def _evaluate(self) -> Callable[..., dict[str, Array]]:
-        def evaluate_all(state, basis, num_runs):
+        def evaluate_all(state, num_turns, basis):
             def one(run):
                 return evaluate(self.model, run.params, run.train_pairs, basis)
 
             if self.in_turn:
-                return _in_turn(one, state, num_runs)
+                return _in_turn(one, state, num_turns[0])
             return jax.lax.map(one, state, batch_size=EVALUATIONS_AT_ONCE)
 
-        return self._compile(evaluate_all, shared=2)
+        return self._compile(evaluate_all, (_BY_RUN, _BY_RUN, _SAME))
 
-    def _compile(self, function: Callable, shared: int = 0, **jit_options) -> Callable:
-        """One program over all devices; the last `shared` operands have no run axis."""
-        by_run, same = PartitionSpec("run"), PartitionSpec()
+    def _compile(self, function: Callable, in_specs: tuple, **jit_options) -> Callable:
+        """One program over all devices, which do not communicate."""
         sharded = jax.shard_map(
             function,
             mesh=self.mesh,
-            in_specs=(by_run, *[same] * shared),
-            out_specs=by_run,
+            in_specs=in_specs,
+            out_specs=_BY_RUN,
             check_vma=False,
         )
 
@@ -175,12 +184,11 @@ class Ensemble:
         return jax.jit(with_precision, **jit_options)
 
 
-def _in_turn(function: Callable, runs: Any, num_runs: Int[Array, ""]) -> Any:
-    """`jax.lax.map(function, runs)`, compiled for one run as for many.
+def _in_turn(function: Callable, runs: Any, num_turns: Int[Array, ""]) -> Any:
+    """`jax.lax.map(function, runs)` for the first `num_turns` runs.
 
-    The number of turns is an operand: were it a constant, XLA would unroll a loop of
-    one, fuse it in another way and round it differently, and the bits of a run would
-    depend on how many runs share its device.
+    The number is an operand: padding takes no turn, and one run is compiled as many
+    are (see `slots_per_device`).
     """
 
     def take(index):
@@ -198,4 +206,4 @@ def _in_turn(function: Callable, runs: Any, num_runs: Int[Array, ""]) -> Any:
     width = jax.tree.leaves(runs)[0].shape[0]
     one = jax.eval_shape(lambda: function(take(0)))
     empty = jax.tree.map(lambda x: jnp.zeros((width, *x.shape), x.dtype), one)
-    return jax.lax.fori_loop(0, num_runs, turn, empty)
+    return jax.lax.fori_loop(0, num_turns, turn, empty)

@@ -11,7 +11,7 @@ import jax
 
 from repjax import __version__
 from repjax.config import CellConfig
-from repjax.ensemble import padded, usable_devices
+from repjax.ensemble import slots_per_device, usable_devices
 from repjax.files import write_json
 
 _PACKAGES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy")
@@ -44,11 +44,11 @@ def write_manifest(
 def _program(cell: CellConfig) -> dict[str, Any]:
     """What decides the bits of a cell besides its settings."""
     num_runs = len(cell.seeds)
-    num_devices = len(usable_devices(num_runs))
+    devices = usable_devices(num_runs)
     return {
         "runs": num_runs,
-        "devices": num_devices,
-        "ensemble_width": padded(num_runs, num_devices),
+        "devices": len(devices),
+        "ensemble_width": slots_per_device(num_runs, devices) * len(devices),
         "matmul_precision": cell.matmul_precision,
     }
 

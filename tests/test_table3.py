@@ -29,6 +29,7 @@ def run():
 
     def run(program, *arguments) -> int:
         with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("JAX_NUM_CPU_DEVICES", "8")  # jax has started already
             patch.setattr(sys, "argv", [program.__name__, *map(str, arguments)])
             saved = flagsaver.save_flag_values(program._FLAGS)
             try:

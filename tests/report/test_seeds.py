@@ -33,15 +33,15 @@ def test_one_row_per_run_with_its_own_values(tmp_path):
 
     names = [(row["group"], row["architecture"], row["seed"]) for row in rows]
     assert names == [
+        ("C113", "transformer", "1"),
         ("S4", "mlp", "7"),
         ("S4", "mlp", "8"),
-        ("C113", "transformer", "1"),
     ]
     assert [row["steps"] for row in rows] == ["100"] * 3
-    assert [row["key_irreps"] for row in rows] == ["standard;2d", "", ""]
-    assert rows[0]["test_loss"] == repr(third)
-    assert rows[1]["test_loss"] == "1e-07"
-    assert rows[2]["test_accuracy"] == "1.0"
+    assert [row["key_irreps"] for row in rows] == ["", "standard;2d", ""]
+    assert rows[1]["test_loss"] == repr(third)
+    assert rows[2]["test_loss"] == "1e-07"
+    assert rows[0]["test_accuracy"] == "1.0"
 
 
 def test_float32_reads_back_as_the_same_number(tmp_path):
