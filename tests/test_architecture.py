@@ -40,6 +40,7 @@ MAY_IMPORT = {
     " checkpoint config rules files metrics results progress",
     "manifest": "config files ensemble",
     "sweep": "config rules groups data",
+    "reference": "config rules groups",
     # From the command line to files, from files to pages.
     "command_line": "config rules",
     "report": "command_line config rules files metrics results",
@@ -49,7 +50,9 @@ PROGRAMS = ("main", "table3", "published", "export")
 MAY_IMPORT |= dict.fromkeys(PROGRAMS, " ".join(MAY_IMPORT))
 
 # Exact or plain Python: fast to import, testable to the last digit.
-WITHOUT_JAX = "rules files metrics config groups results progress command_line report"
+WITHOUT_JAX = (
+    "rules files metrics config groups results progress command_line report reference"
+)
 JAX = {"jax", "jaxlib", "flax", "optax", "orbax", "chex"}
 # After training the runs of a cell are rows of a table, no axis of a program.
 TABLES_OF_RUNS = "results progress report"
