@@ -172,3 +172,16 @@ def test_gpu_program_scatters_nothing(architecture):
     program = traced.lower(lowering_platforms=("cuda",)).as_text()
     assert "stablehlo.while" in program
     assert "scatter" not in program
+
+
+@pytest.mark.parametrize(("pairs_at_once", "rest"), [(8, 1), (7, 1), (5, 0), (24, 1)])
+def test_blocks_of_pairs_change_nothing_but_rounding(monkeypatch, pairs_at_once, rest):
+    """25 training pairs in 1 block, and in 2 to 5 with a rest or without."""
+    assert 25 % -(-25 // pairs_at_once) == rest
+    model = ARCHITECTURES["mlp"](order=ORDER, **SIZES["mlp"])
+    run = init_run(jax.random.key(0), model, OPTIMIZER, FRACTION)
+    assert run.train_pairs.size == 25
+    whole = train_steps(run, 10, model, OPTIMIZER, jnp.asarray(LABELS))
+    monkeypatch.setattr("repjax.step.PAIRS_AT_ONCE", pairs_at_once)
+    in_blocks = train_steps(run, 10, model, OPTIMIZER, jnp.asarray(LABELS))
+    chex.assert_trees_all_close(whole, in_blocks, rtol=1e-3, atol=1e-6)
