@@ -15,7 +15,7 @@ def get_config() -> ConfigDict:
     config = base.get_config()
     config.groups = ("D12", "A5")
     config.architectures = ("mlp",)
-    config.num_steps = 16_000
+    config.num_steps = 20_000
     config.train_fraction = 0.7
     config.overrides = (
         ("D12/*", "num_steps", 12_000),
