@@ -49,7 +49,7 @@ def get_config() -> ConfigDict:
     config.evaluation.num_evaluations = 100  # log-spaced steps, first and last included
     config.checkpoint = ConfigDict()
     config.checkpoint.every_seconds = 60.0  # seconds between checkpoints of a cell
-    config.checkpoint.keep = 2  # checkpoints; the older ones guard against damage
+    config.checkpoint.keep = 2  # newest checkpoints kept on disk
     config.max_chunk_seconds = 5.0  # seconds between two visits of the host
 
     # Exceptions for some cells: (pattern on "group/architecture", key, value), the last

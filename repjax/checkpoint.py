@@ -17,15 +17,17 @@ import orbax.checkpoint as ocp
 class Checkpoints:
     """The checkpoints in one folder, the newest `keep` of them."""
 
-    def __init__(self, directory: Path, keep: int = 2):
-        """Opens `directory`, which is made if there is none."""
+    def __init__(self, directory: Path, keep: int = 2, read_only: bool = False):
+        """Opens `directory`; to write to it, makes it and clears half-written steps."""
         logging.getLogger("absl").setLevel(logging.WARNING)
         self._manager = ocp.CheckpointManager(
             directory.absolute(),
             options=ocp.CheckpointManagerOptions(
                 max_to_keep=keep,
                 enable_async_checkpointing=False,
-                cleanup_tmp_directories=True,
+                cleanup_tmp_directories=not read_only,
+                create=not read_only,
+                read_only=read_only,
             ),
         )
 

@@ -44,7 +44,14 @@ def one_device_per_core() -> None:
     cores as over accelerators. JAX_NUM_CPU_DEVICES stands above this.
     """
     if "JAX_NUM_CPU_DEVICES" not in os.environ:
-        jax.config.update("jax_num_cpu_devices", len(os.sched_getaffinity(0)))
+        jax.config.update("jax_num_cpu_devices", _num_cores())
+
+
+def _num_cores() -> int:
+    """Cores that this process may use; macOS and Windows know no affinity."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def usable_devices(num_runs: int) -> list[jax.Device]:

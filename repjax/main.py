@@ -91,9 +91,11 @@ def train(
     from repjax.report.seeds import write_seeds
     from repjax.report.table3 import print_table3, write_table3
     from repjax.results import load_workdir
-    from repjax.train import Stopped, train_sweep
+    from repjax.train import Stopped, claim_directory, train_sweep
 
     one_device_per_core()
+    for cell in cells:  # a conflict in the last one is to be known before the first
+        claim_directory(cell, workdir / cell.name)
     write_manifest(workdir, cells, request)
     try:
         with build_progress() as progress:

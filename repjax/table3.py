@@ -44,7 +44,11 @@ def main() -> None:
     one_device_per_core()
     results = []
     for directory in directories:
-        if cell := reevaluate(directory):
+        try:
+            cell = reevaluate(directory)
+        except ValueError as error:  # a group or settings that are no longer known
+            raise ConfigError(f"{directory}: {error}") from None
+        if cell:
             results.append(cell)
         else:
             print(f"repjax: {directory} is not trained to the end", file=sys.stderr)

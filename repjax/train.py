@@ -78,7 +78,10 @@ def reevaluate(directory: Path) -> CellResults | None:
         The results; None if the cell in `directory` has not been trained to the end.
     """
     cell = CellConfig.from_json(read_json(directory / "config.json"))
-    checkpoints = Checkpoints(directory / "checkpoints", cell.checkpoint.keep)
+    if not (directory / "checkpoints").is_dir():
+        return None
+    # Read-only: another process may be training the cell at this moment.
+    checkpoints = Checkpoints(directory / "checkpoints", read_only=True)
     try:
         if checkpoints.latest_step() != cell.num_steps:
             return None

@@ -58,3 +58,16 @@ def test_a_save_that_was_cut_off_counts_for_nothing(tmp_path):
     again.save(5, shifted(5))
     chex.assert_trees_all_equal(again.restore(5, TREE), shifted(5))
     again.close()
+
+
+def test_a_reader_leaves_a_save_in_progress_alone(tmp_path):
+    writer = Checkpoints(tmp_path)
+    writer.save(3, TREE)
+    in_progress = tmp_path / "5.orbax-checkpoint-tmp"
+    in_progress.mkdir()
+    reader = Checkpoints(tmp_path, read_only=True)
+    assert reader.latest_step() == 3
+    chex.assert_trees_all_equal(reader.restore(3, TREE), TREE)
+    reader.close()
+    assert in_progress.is_dir()
+    writer.close()

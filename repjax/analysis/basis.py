@@ -20,15 +20,14 @@ class Basis(struct.PyTreeNode):
         member: member[ρ, j] = 1 where column j belongs to irrep ρ, else 0.
         characters: χ_ρ(g).
         labels: label of pair (a, b).
-        quotient: quotient[l, c] = l·c⁻¹, the element at which logit c of a pair with
-            label l is compared with a character.
+        product: the multiplication table, product[g, c] = gc.
     """
 
     fourier: Float[Array, "group group"]
     member: Float[Array, "irrep group"]
     characters: Float[Array, "irrep group"]
     labels: Int[Array, "group group"]
-    quotient: Int[Array, "group group"]
+    product: Int[Array, "group group"]
 
 
 def build_basis(group: Group, task: str = "a*b") -> Basis:
@@ -40,7 +39,7 @@ def build_basis(group: Group, task: str = "a*b") -> Basis:
         member=jnp.asarray(fourier.irrep_of_column == irreps, jnp.float32),
         characters=jnp.asarray(fourier.characters, jnp.float32),
         labels=jnp.asarray(data.labels(group, task)),
-        quotient=jnp.asarray(group.table[:, group.inverse], jnp.int32),
+        product=jnp.asarray(group.table, jnp.int32),
     )
 
 

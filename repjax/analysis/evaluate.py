@@ -59,13 +59,15 @@ def logit_similarity(sums: PairSums, basis: Basis) -> Float[Array, " irrep"]:
     """cos(vec L~, vec T_ρ) with T_ρ[a, b, c] = χ_ρ(ab·c⁻¹), in [−1, 1].
 
     Chughtai et al. 2023, section 4.2. T_ρ depends on the pair through its label only,
-    so L~ enters through its sum over the pairs of each label.
+    so L~ enters through its sum over the pairs of each label; ‖T_ρ‖ is n·‖χ_ρ‖.
     """
+    order = basis.labels.shape[0]
     centred = sums.logits_ab - jnp.mean(sums.logits_ab, axis=1, keepdims=True)
-    ideal = basis.characters[:, basis.quotient]
-    product = jnp.einsum("klc,lc->k", ideal, centred)
-    norm_sq = jnp.einsum("l,klc->k", sums.count, ideal**2)
-    return product / jnp.sqrt(norm_sq * sums.logits_power)
+    # At (g, c) the logit c of the label gc, for which label·c⁻¹ is g.
+    by_quotient = jnp.take_along_axis(centred, basis.product, axis=0)
+    overlap = basis.characters @ jnp.sum(by_quotient, axis=1)
+    norm = order * jnp.linalg.norm(basis.characters, axis=1)
+    return overlap / (norm * jnp.sqrt(sums.logits_power))
 
 
 def hidden_shares(sums: PairSums, basis: Basis) -> dict[str, Float[Array, " irrep"]]:

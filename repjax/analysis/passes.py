@@ -1,4 +1,4 @@
-"""Two passes over pairs in blocks, so that no array of n³ numbers ever exists.
+"""Two passes over pairs in blocks: what is kept are n × n tables, a few per irrep.
 
 The first pass visits all pairs and reduces activations and logits to n × n tables; the
 second visits the training pairs and subtracts irreps from their logits.

@@ -3,7 +3,7 @@
 Chughtai, Chan, Nanda, "A Toy Model of Universality", ICML 2023. `paper_table3.csv` in
 this folder holds the paper's numbers for 7 groups × 2 architectures, in fractions and
 nats: source `published` is what was printed, source `exact` what the authors' published
-weights give when the errata (docs/metrics.md) are mended.
+weights give when the errata are mended.
 """
 
 import csv
