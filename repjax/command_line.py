@@ -53,12 +53,24 @@ class ConfigFileParser(flags.ArgumentParser):
         return "experiment file"
 
 
-def run(main: Callable[[], Any], flag_values: flags.FlagValues) -> None:
-    """Parses `sys.argv` and calls `main`, either of which may find bad input."""
+def run(
+    main: Callable[..., Any], flag_values: flags.FlagValues, operands: str = ""
+) -> None:
+    """Parses `sys.argv` and calls `main`, either of which may find bad input.
+
+    Args:
+        main: the program.
+        flag_values: its flags.
+        operands: what its arguments besides flags are called, such as RUN_DIR; `main`
+            is then called with their list. Empty if it takes none.
+    """
     try:
-        if parse_flags(sys.argv, flag_values):
+        rest = parse_flags(sys.argv, flag_values, operands)
+        if rest is None:
             print(sys.modules[main.__module__].__doc__)
             print(flag_values.get_help())
+        elif operands:
+            main(rest)
         else:
             main()
     except ConfigError as error:
@@ -66,8 +78,10 @@ def run(main: Callable[[], Any], flag_values: flags.FlagValues) -> None:
         sys.exit(BAD_INPUT)
 
 
-def parse_flags(argv: list[str], flag_values: flags.FlagValues) -> bool:
-    """Parses all of `argv`; True if it asks for help.
+def parse_flags(
+    argv: list[str], flag_values: flags.FlagValues, operands: str = ""
+) -> list[str] | None:
+    """Parses all of `argv`: the arguments that are no flags; None if it asks for help.
 
     Raises:
         ConfigError: whatever is wrong with a flag or with the file of --config.
@@ -78,13 +92,18 @@ def parse_flags(argv: list[str], flag_values: flags.FlagValues) -> bool:
         for argument in argv[1:]:
             if typed := re.match(r"--?(?:no)?config\.([^=]+)", argument):
                 check_key(typed[1], rules_of(Config), where="--config.")
+    flag_values.set_gnu_getopt(bool(operands))  # flags may follow operands
     try:
         rest = flag_values(argv)[1:]
     except (flags.Error, AttributeError, LookupError, ValueError) as error:
         raise _explain(error, flag_values) from None
-    if rest:
+    if flag_values["help"].value:
+        return None
+    if rest and not operands:
         raise ConfigError(f"'{rest[0]}' is not a flag; use --flag=value")
-    return bool(flag_values["help"].value)
+    if operands and not rest:
+        raise ConfigError(f"{operands}: missing; name one or more")
+    return rest
 
 
 def _explain(error: Exception, flag_values: flags.FlagValues) -> ConfigError:

@@ -1,0 +1,209 @@
+"""Writes one network to a safetensors file for other programs, and reads it back.
+
+python -m repjax.export --workdir=DIR --run=CELL/SEED --out=F.safetensors
+
+CELL is a folder in the workdir, such as S5_mlp. The tensors of an MLP have the names of
+the paper's code, those of a transformer TransformerLens's, zero biases included. The
+metadata say in JSON what else there is to know: `group`, `elements` (what each index
+stands for; of a table file, its `table`), `cell` (all settings), `seed`, `step`, and
+`train_pairs` (pair (a, b) has index a·n + b).
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from absl import flags
+from jaxtyping import Int
+
+from repjax import command_line
+from repjax.config import CellConfig
+from repjax.files import read_json, write_atomically
+from repjax.groups import build_group
+from repjax.groups.families import build_permutations
+from repjax.reference.formats import TENSORS, zero_biases
+from repjax.rules import ConfigError
+
+_FLAGS = flags.FlagValues()
+_WORKDIR = flags.DEFINE_string(
+    "workdir",
+    None,
+    "Directory that was trained in or imported to.",
+    flag_values=_FLAGS,
+)
+_RUN = flags.DEFINE_string(
+    "run", None, "CELL/SEED, such as S5_mlp/1.", flag_values=_FLAGS
+)
+_OUT = flags.DEFINE_string("out", None, "File to write.", flag_values=_FLAGS)
+
+FORMAT = "repjax 1"
+
+
+@dataclass(frozen=True, eq=False)
+class Export:
+    """One network as a file holds it.
+
+    Attributes:
+        cell: its settings; `cell.seeds` are those of all runs beside it.
+        seed: its own.
+        step: optimiser steps taken.
+        weights: by our names, float32.
+        train_pairs: increasing indices a·n + b.
+    """
+
+    cell: CellConfig
+    seed: int
+    step: int
+    weights: dict[str, np.ndarray]
+    train_pairs: Int[np.ndarray, " train"]
+
+    @property
+    def params(self) -> dict[str, dict[str, np.ndarray]]:
+        """The weights as the networks of `repjax.models` take them."""
+        return {"params": self.weights}
+
+
+def main() -> None:
+    """Checkpoint → safetensors file."""
+    workdir = _required(_WORKDIR, "a directory that was trained in or imported to")
+    name = _required(_RUN, "CELL/SEED, such as S5_mlp/1")
+    out = _required(_OUT, "a file")
+    run = read_checkpoint(Path(workdir), name)
+    try:
+        save_export(run, Path(out))
+    except OSError as error:
+        raise ConfigError(f"--out: '{out}': {error.strerror}; use a file") from None
+    print(f"repjax: {name} at step {run.step} in {out}")
+
+
+def _required(flag: flags.FlagHolder, what: str) -> str:
+    if not flag.value:
+        raise ConfigError(f"--{flag.name}: missing; use {what}")
+    return flag.value
+
+
+def read_checkpoint(workdir: Path, name: str) -> Export:
+    """The run called CELL/SEED, from the newest checkpoint of its cell."""
+    cell_name, _, seed = name.rpartition("/")
+    directory = workdir / cell_name
+    if not cell_name or not (directory / "config.json").is_file():
+        known = sorted(path.parent.name for path in workdir.glob("*/config.json"))
+        raise ConfigError(
+            f"--run: '{name}' names no cell in {workdir}; "
+            f"use CELL/SEED with CELL in {', '.join(known) or '(none)'}"
+        )
+    cell = CellConfig.from_json(read_json(directory / "config.json"))
+    if seed not in map(str, cell.seeds):
+        seeds = ", ".join(map(str, cell.seeds))
+        raise ConfigError(f"--run: '{name}': {cell_name} has the seeds {seeds}")
+
+    from repjax.checkpoint import Checkpoints
+    from repjax.ensemble import Ensemble
+    from repjax.train import blank_metrics, evaluation_steps
+
+    ensemble = Ensemble(cell)
+    steps = evaluation_steps(cell.num_steps, cell.evaluation.num_evaluations)
+    num_irreps = ensemble.basis.characters.shape[0]
+    metrics = blank_metrics(len(cell.seeds), len(steps), num_irreps)
+    checkpoints = Checkpoints(directory / "checkpoints", cell.checkpoint.keep)
+    try:
+        step = checkpoints.latest_step()
+        if step is None:
+            raise ConfigError(f"--run: '{name}' has no checkpoint yet")
+        tree = {"state": ensemble.abstract(), "metrics": metrics}
+        state = checkpoints.restore(step, tree)["state"]
+    finally:
+        checkpoints.close()
+    index = cell.seeds.index(int(seed))
+    return Export(
+        cell=cell,
+        seed=int(seed),
+        step=step,
+        weights={
+            name: np.asarray(w)[index] for name, w in state.params["params"].items()
+        },
+        train_pairs=np.asarray(state.train_pairs)[index],
+    )
+
+
+def save_export(run: Export, path: Path) -> None:
+    """Writes `path`, whole or not at all."""
+    from safetensors.numpy import save
+
+    theirs = TENSORS[run.cell.architecture]
+    tensors = {theirs[name]: w for name, w in run.weights.items()}
+    if run.cell.architecture == "transformer":
+        tensors |= zero_biases(run.weights)
+    # safetensors writes the memory of an array, in whatever order it lies there.
+    tensors = {name: np.ascontiguousarray(w) for name, w in tensors.items()}
+    data = save(tensors, _metadata(run))
+    write_atomically(path, lambda file: file.write(data))
+
+
+def load_export(path: Path) -> Export:
+    """The network in a file that `save_export` wrote.
+
+    Raises:
+        ConfigError: the file is missing, damaged, or of another kind.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="numpy") as file:
+            metadata = file.metadata() or {}
+            if metadata.get("format") != FORMAT:
+                raise ConfigError(f"{path}: not written by repjax.export")
+            cell = CellConfig.from_json(json.loads(metadata["cell"]))
+            weights = {
+                ours: file.get_tensor(theirs)
+                for ours, theirs in TENSORS[cell.architecture].items()
+            }
+    except (OSError, SafetensorError) as error:
+        raise ConfigError(f"{path}: not a readable safetensors file: {error}") from None
+    return Export(
+        cell=cell,
+        seed=json.loads(metadata["seed"]),
+        step=json.loads(metadata["step"]),
+        weights=weights,
+        train_pairs=np.array(json.loads(metadata["train_pairs"]), np.int32),
+    )
+
+
+def _metadata(run: Export) -> dict[str, str]:
+    values: Mapping[str, Any] = {
+        "group": run.cell.group,
+        **_elements(run.cell.group),
+        "cell": run.cell.to_json(),
+        "seed": run.seed,
+        "step": run.step,
+        "train_pairs": run.train_pairs.tolist(),
+    }
+    return {"format": FORMAT} | {
+        name: value if isinstance(value, str) else json.dumps(value)
+        for name, value in values.items()
+    }
+
+
+def _elements(name: str) -> dict[str, Any]:
+    """What each index of the group stands for."""
+    group = build_group(name)
+    if group.family is None:
+        return {"elements": "rows of table", "table": group.table.tolist()}
+    family, degree = group.family
+    if family in "SA":
+        images = build_permutations(degree, even=family == "A")
+        return {"elements": images.tolist(), "product": "xy applies x first, then y"}
+    powers = [f"r^{k}" for k in range(degree)]
+    if family == "C":
+        return {"elements": powers}
+    return {
+        "elements": powers + [f"{power} s" for power in powers],
+        "product": "s r = r^-1 s",
+    }
+
+
+if __name__ == "__main__":
+    command_line.run(main, _FLAGS)

@@ -1,0 +1,156 @@
+"""Imports networks that the paper's authors trained: a workdir like any other.
+
+python -m repjax.published RUN_DIR… --workdir=DIR
+
+A RUN_DIR holds cfg.json and model.pt, as the authors published them. Runs of the same
+group, architecture and settings become one cell. Needs the extra `torch`.
+"""
+
+import importlib.util
+import sys
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from operator import attrgetter
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from absl import flags
+
+from repjax import command_line
+from repjax.config import SWEEPABLE, CellConfig, flatten
+from repjax.reference.formats import PAPER
+from repjax.reference.runs import PublishedRun, read_run
+from repjax.rules import ConfigError
+
+_FLAGS = flags.FlagValues()
+_WORKDIR = flags.DEFINE_string(
+    "workdir", None, "Directory that gets the cells.", flag_values=_FLAGS
+)
+
+
+def main(run_dirs: Sequence[str]) -> None:
+    """Published weights → checkpoints and results of cells."""
+    if not _WORKDIR.value:
+        raise ConfigError("--workdir: missing; use a directory, which will be created")
+    if importlib.util.find_spec("torch") is None:
+        raise ConfigError(
+            "torch is not installed, which reads published weights; "
+            "use pip install -e '.[torch]'"
+        )
+    runs: list[PublishedRun] = []
+    failures = []
+    for name in run_dirs:
+        try:
+            runs.append(read_run(Path(name)))
+        except ConfigError as error:
+            failures.append(f"{name}: {error}")
+    if runs:
+        failures += write_runs(runs, Path(_WORKDIR.value))
+    for failure in failures:
+        print("repjax:", *failure.split(), file=sys.stderr)
+    if failures:
+        raise ConfigError(f"{len(failures)} of {len(run_dirs)} runs were not imported")
+
+
+def write_runs(runs: Sequence[PublishedRun], workdir: Path) -> list[str]:
+    """Writes the cells and a manifest; returns which runs failed, and why."""
+    # jax, only once there is something to import.
+    from repjax.ensemble import one_device_per_core
+    from repjax.manifest import write_manifest
+
+    one_device_per_core()
+    done, failures = [], []
+    for cell, members in gather(runs):
+        try:
+            write_cell(cell, members, workdir)
+        except ConfigError as error:
+            failures += [f"{run.directory}: {error}" for run in members]
+        else:
+            done.append(cell)
+            print(f"repjax: {len(members)} runs in {workdir / cell.name}")
+    if done:
+        imported = [str(run.directory) for run in runs]
+        write_manifest(workdir, done, {"imported": imported, "failures": failures})
+    return failures
+
+
+def gather(
+    runs: Iterable[PublishedRun],
+) -> list[tuple[CellConfig, list[PublishedRun]]]:
+    """Cells and their runs by seed; a cell is named by what the paper's table varies.
+
+    Settings without a value for the whole paper (steps, train fraction) name the cells
+    only where runs of one group and architecture differ in them.
+    """
+    by_settings: dict[CellConfig, list[PublishedRun]] = {}
+    for run in sorted(runs, key=lambda run: run.cell.seeds):
+        by_settings.setdefault(replace(run.cell, seeds=()), []).append(run)
+    kinds: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    for cell in by_settings:
+        settings = kinds.setdefault(attrgetter("group", "architecture")(cell), [])
+        settings.append(flatten(cell.to_json()))
+    cells = []
+    for cell, members in by_settings.items():
+        mine = flatten(cell.to_json())
+        others = kinds[cell.group, cell.architecture]
+
+        def varies(key, mine=mine, others=others) -> bool:
+            usual = [PAPER[key]] if key in PAPER else [other[key] for other in others]
+            return any(mine[key] != value for value in usual)
+
+        seeds = tuple(run.cell.seeds[0] for run in members)
+        swept = tuple(key for key in SWEEPABLE if varies(key))
+        cells.append((replace(cell, seeds=seeds, swept=swept), members))
+    return sorted(cells, key=lambda pair: pair[0].name)
+
+
+def write_cell(cell: CellConfig, runs: Sequence[PublishedRun], workdir: Path) -> None:
+    """A finished cell: settings, one checkpoint, and results of the last step.
+
+    AdamW's moments are lost, and with them the past: the metrics of earlier steps are
+    blank, and key irreps stand in order of similarity.
+    """
+    import jax
+
+    from repjax.checkpoint import Checkpoints
+    from repjax.ensemble import Ensemble
+    from repjax.train import (
+        blank_metrics,
+        claim_directory,
+        evaluation_steps,
+        reevaluate,
+    )
+
+    if len(set(cell.seeds)) < len(cell.seeds):
+        raise ConfigError(f"{cell.name} has seeds {cell.seeds}; import each once")
+    directory = workdir / cell.name
+    claim_directory(cell, directory)
+    ensemble = Ensemble(cell)
+    state = jax.tree.map(lambda x: np.zeros(x.shape, x.dtype), ensemble.abstract())
+    weights = {
+        name: np.stack([run.weights[name] for run in runs]) for name in runs[0].weights
+    }
+    state = state.replace(
+        step=np.full_like(state.step, cell.num_steps),
+        params={"params": weights},
+        train_pairs=np.stack([run.train_pairs for run in runs]),
+    )
+    num_evaluations = len(
+        evaluation_steps(cell.num_steps, cell.evaluation.num_evaluations)
+    )
+    metrics = blank_metrics(
+        len(runs), num_evaluations, ensemble.basis.characters.shape[0]
+    )
+    checkpoints = Checkpoints(directory / "checkpoints", cell.checkpoint.keep)
+    try:
+        checkpoints.save(cell.num_steps, {"state": state, "metrics": metrics})
+    finally:
+        checkpoints.close()
+    results = reevaluate(directory)
+    assert results
+    results.save(directory)
+
+
+if __name__ == "__main__":
+    command_line.run(main, _FLAGS, operands="RUN_DIR")

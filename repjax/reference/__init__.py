@@ -1,0 +1,1 @@
+"""What the paper's authors published, read and named as they do."""

@@ -1,0 +1,205 @@
+"""How the paper's authors name, number and shape what repjax calls something else.
+
+Their code is PyTorch; their transformer has the tensors of TransformerLens. NumPy only.
+"""
+
+import math
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from jaxtyping import Int
+
+from repjax.config import CellConfig
+from repjax.groups.families import build_permutations
+from repjax.groups.generation import generation_order
+from repjax.rules import ConfigError, check_key, show
+
+FAMILIES = {
+    "CyclicGroup": "C",
+    "DihedralGroup": "D",
+    "SymmetricGroup": "S",
+    "AlternatingGroup": "A",
+}
+ARCHITECTURES = {"OneLayerMLP": "mlp", "Transformer": "transformer"}
+
+_MLP_TENSORS = {"W_x": "W_x", "W_y": "W_y", "W": "W", "W_U": "W_U"}
+TENSORS = {
+    "mlp": _MLP_TENSORS,
+    "bilinear": _MLP_TENSORS,
+    "transformer": {
+        "W_E": "embed.W_E",
+        "W_pos": "pos_embed.W_pos",
+        "W_Q": "blocks.0.attn.W_Q",
+        "W_K": "blocks.0.attn.W_K",
+        "W_V": "blocks.0.attn.W_V",
+        "W_O": "blocks.0.attn.W_O",
+        "W_in": "blocks.0.mlp.W_in",
+        "W_out": "blocks.0.mlp.W_out",
+        "W_U": "unembed.W_U",
+    },
+}
+"""Architecture → name of a weight here → its name there."""
+
+ELEMENT_AXES = {"W_x": 0, "W_y": 0, "W_E": 0, "W_U": 1}
+"""Axis of a weight that counts group elements; the row after them in W_E is "="."""
+
+_NOT_IN_CFG: dict[str, Any] = {
+    "task": "a*b",
+    "matmul_precision": "highest",
+    # The shortest there is: only the last step of the training is known.
+    "evaluation": {"num_evaluations": 2},
+    "checkpoint": {"every_seconds": 60.0, "keep": 2},
+    "max_chunk_seconds": 5.0,
+    "transformer": {
+        "num_heads": 4,
+        "d_model": 128,
+        "d_head": 32,
+        "d_mlp": 512,
+        "init_scale": 0.8,
+    },
+}
+PAPER = {
+    "optimizer.learning_rate": 1e-3,
+    "optimizer.weight_decay": 1.0,
+    "optimizer.beta1": 0.9,
+    "optimizer.beta2": 0.98,
+    "mlp.embed_dim": 256,
+    "mlp.hidden_dim": 128,
+}
+"""Settings that all runs of the paper's Table 3 share; others name the cell."""
+
+_PYTORCH_EPS = 1e-8
+
+
+def parse_cfg(cfg: Any) -> CellConfig:
+    """The cell, of a single seed, that a `cfg.json` describes.
+
+    Raises:
+        ConfigError: a key is missing, or its value is not one of the authors'.
+    """
+    try:
+        architecture = _word(cfg, "model", ARCHITECTURES)
+        family = _word(cfg, "group", FAMILIES)
+        beta1, beta2 = cfg["betas"]
+        sizes = {key: PAPER[f"mlp.{key}"] for key in ("embed_dim", "hidden_dim")}
+        if architecture == "mlp":  # a transformer's cfg has sizes too, which it ignores
+            sizes = {key: cfg["layers"][key] for key in sizes}
+        values = _NOT_IN_CFG | {
+            "group": f"{family}{cfg['group_parameter']}",
+            "architecture": architecture,
+            "seeds": [cfg["seed"]],
+            "swept": [],
+            "num_steps": cfg["num_epochs"],
+            "train_fraction": cfg["frac_train"],
+            "mlp": sizes,
+            "optimizer": {
+                "learning_rate": cfg["lr"],
+                "weight_decay": cfg["weight_decay"],
+                "beta1": beta1,
+                "beta2": beta2,
+                "eps": _PYTORCH_EPS,
+            },
+        }
+    except ConfigError:
+        raise
+    except KeyError as error:
+        raise ConfigError(f"{error} is missing") from None
+    except (TypeError, ValueError):
+        raise ConfigError("not the settings of a run") from None
+    cell = CellConfig.from_json(values)
+    group_order(cell.group)
+    return cell
+
+
+def _word(cfg: Mapping[str, Any], key: str, known: Mapping[str, str]) -> str:
+    """Our word for the authors' at `key`."""
+    if not isinstance(cfg[key], str):
+        raise ConfigError(f"{key}: {show(cfg[key])}; use one of {', '.join(known)}")
+    check_key(cfg[key], known, where=f"{key}: ")
+    return known[cfg[key]]
+
+
+def group_order(group: str) -> int:
+    """Number of elements of a group that the authors' code can build."""
+    family, degree = group[0], group[1:]
+    least = {"C": 1, "D": 3, "S": 2, "A": 5}[family]
+    most = {"C": 10_000, "D": 5_000, "S": 7, "A": 5}[family]
+    if not degree.isdecimal() or not least <= int(degree) <= most:
+        raise ConfigError(
+            f"group_parameter: '{degree}' is not allowed; use {least} to {most} "
+            f"for {family}<n>"
+        )
+    n = int(degree)
+    return {
+        "C": n,
+        "D": 2 * n,
+        "S": math.factorial(n),
+        "A": math.factorial(n) // 2,
+    }[family]
+
+
+def short_name(irrep: str) -> str:
+    """Our name of an irrep: without the group, which theirs has for some (s5_5d_a)."""
+    return re.sub(r"^[as]\d_", "", irrep)
+
+
+def tensor_shapes(cell: CellConfig) -> dict[str, tuple[int, ...]]:
+    """Shape of each weight of a cell, under its name here."""
+    order, sizes = group_order(cell.group), cell.transformer
+    if cell.architecture == "mlp":
+        embed, hidden = cell.mlp.embed_dim, cell.mlp.hidden_dim
+        return {
+            "W_x": (order, embed),
+            "W_y": (order, embed),
+            "W": (2 * embed, hidden),
+            "W_U": (hidden, order),
+        }
+    to_head = (sizes.num_heads, sizes.d_model, sizes.d_head)
+    return {
+        "W_E": (order + 1, sizes.d_model),
+        "W_pos": (3, sizes.d_model),
+        **dict.fromkeys(("W_Q", "W_K", "W_V"), to_head),
+        "W_O": (sizes.num_heads, sizes.d_head, sizes.d_model),
+        "W_in": (sizes.d_model, sizes.d_mlp),
+        "W_out": (sizes.d_mlp, sizes.d_model),
+        "W_U": (sizes.d_model, order),
+    }
+
+
+def our_index(group: str) -> Int[np.ndarray, " group"]:
+    """Our index of each element in the authors' order."""
+    if group[0] in "CD":
+        return np.arange(group_order(group))
+    theirs = generation_order(group)
+    degree = theirs.shape[1]
+    # Ours are sorted, and so are their images read as digits.
+    digits = degree ** np.arange(degree)[::-1]
+    ours = build_permutations(degree, even=group[0] == "A")
+    return np.searchsorted(ours @ digits, theirs @ digits)
+
+
+def reorder(
+    name: str, weight: np.ndarray, order: Int[np.ndarray, " group"]
+) -> np.ndarray:
+    """The weight called `name` with the elements of the group taken in `order`."""
+    if name not in ELEMENT_AXES:
+        return weight
+    axis = ELEMENT_AXES[name]
+    others = np.arange(len(order), weight.shape[axis])
+    return np.take(weight, np.concatenate([order, others]), axis)
+
+
+def zero_biases(weights: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """TransformerLens's biases, which these transformers lack, by its names."""
+    heads, model, head = weights["W_Q"].shape
+    shapes: dict[str, tuple[int, ...]] = {
+        **dict.fromkeys(("attn.b_Q", "attn.b_K", "attn.b_V"), (heads, head)),
+        "attn.b_O": (model,),
+        "mlp.b_in": (weights["W_in"].shape[1],),
+        "mlp.b_out": (model,),
+    }
+    biases = {f"blocks.0.{name}": shape for name, shape in shapes.items()}
+    biases["unembed.b_U"] = (weights["W_U"].shape[1],)
+    return {name: np.zeros(shape, np.float32) for name, shape in biases.items()}

@@ -1,0 +1,133 @@
+"""Reads the folders in which the paper's authors published their networks.
+
+Each holds cfg.json and model.pt, a PyTorch state dict: torch is imported when the first
+is read.
+"""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Int
+
+from repjax.config import CellConfig
+from repjax.reference.formats import (
+    TENSORS,
+    group_order,
+    our_index,
+    parse_cfg,
+    reorder,
+    tensor_shapes,
+)
+from repjax.rules import ConfigError
+
+NOT_READABLE = "model.pt: not a readable PyTorch state dict"
+
+
+@dataclass(frozen=True, eq=False)
+class PublishedRun:
+    """One network, its elements in our order.
+
+    Attributes:
+        directory: where it came from.
+        cell: its settings, with its seed alone.
+        weights: by our names, float32.
+        train_pairs: increasing indices a·n + b.
+    """
+
+    directory: Path
+    cell: CellConfig
+    weights: dict[str, np.ndarray]
+    train_pairs: Int[np.ndarray, " train"]
+
+
+def read_run(directory: Path) -> PublishedRun:
+    """The network in a folder of the authors'.
+
+    Raises:
+        ConfigError: a file is missing, damaged, or of another kind.
+    """
+    cell = read_cfg(directory)
+    tensors = read_tensors(directory / "model.pt")
+    weights = check_weights(tensors, cell)
+    index = our_index(cell.group)
+    place = np.argsort(index)  # the authors' index of each of our elements
+    return PublishedRun(
+        directory=directory,
+        cell=cell,
+        weights={name: reorder(name, w, place) for name, w in weights.items()},
+        train_pairs=train_pairs(cell, index),
+    )
+
+
+def read_cfg(directory: Path) -> CellConfig:
+    """The cell, of a single seed, in cfg.json."""
+    try:
+        return parse_cfg(json.loads((directory / "cfg.json").read_text()))
+    except OSError as error:
+        raise ConfigError(f"cfg.json: {error.strerror}") from None
+    except ConfigError as error:
+        raise ConfigError(f"cfg.json: {error}") from None
+    except ValueError as error:
+        raise ConfigError(f"cfg.json: not JSON: {error}") from None
+
+
+def read_tensors(path: Path) -> dict[str, np.ndarray]:
+    """The floating-point tensors of a state dict, in float32; runs no code in it."""
+    import torch
+
+    if not path.is_file():
+        raise ConfigError("model.pt: No such file")
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # pickle, zip and torch each have their own
+        # Not torch's words: they advise to run whatever code the file holds.
+        raise ConfigError(f"{NOT_READABLE}: {type(error).__name__}") from None
+    if not isinstance(state, dict):
+        raise ConfigError(f"{NOT_READABLE}: it holds a {type(state).__name__}")
+    return {
+        name: tensor.detach().float().numpy()
+        for name, tensor in state.items()
+        if isinstance(tensor, torch.Tensor) and tensor.is_floating_point()
+    }
+
+
+def check_weights(
+    tensors: dict[str, np.ndarray], cell: CellConfig
+) -> dict[str, np.ndarray]:
+    """The weights of a cell by our names; other tensors are left-overs."""
+    weights, shapes = {}, tensor_shapes(cell)
+    for ours, theirs in TENSORS[cell.architecture].items():
+        if theirs not in tensors:
+            raise ConfigError(f"model.pt: tensor {theirs} is missing")
+        weights[ours] = tensors[theirs]
+        if weights[ours].shape != shapes[ours]:
+            raise ConfigError(
+                f"model.pt: {theirs} has shape {weights[ours].shape}; "
+                f"{shapes[ours]} is that of {cell.group} {cell.architecture}"
+            )
+        if not np.isfinite(weights[ours]).all():
+            raise ConfigError(f"model.pt: {theirs} holds numbers that are not finite")
+    for theirs, values in tensors.items():
+        if theirs.rpartition(".")[2].startswith("b_") and np.any(values):
+            raise ConfigError(f"model.pt: {theirs} is not zero; use no biases")
+    return weights
+
+
+def train_pairs(
+    cell: CellConfig, index: Int[np.ndarray, " group"]
+) -> Int[np.ndarray, " train"]:
+    """The pairs that a run was trained on, in our numbers.
+
+    Args:
+        cell: the run.
+        index: our index of each element in the authors' order.
+    """
+    import torch
+
+    order = group_order(cell.group)
+    generator = torch.Generator().manual_seed(cell.seeds[0])
+    shuffled = torch.randperm(order**2, generator=generator).numpy()
+    left, right = np.divmod(shuffled[: int(cell.train_fraction * order * order)], order)
+    return np.sort(index[left] * order + index[right]).astype(np.int32)
