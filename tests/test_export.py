@@ -52,7 +52,7 @@ def trained(tmp_path_factory):
 def logits(run: export.Export) -> np.ndarray:
     order = build_group(run.cell.group).order
     model = build_model(run.cell, order)
-    left, right = np.divmod(np.arange(order**2, dtype=np.int32), order)
+    left, right = jnp.divmod(jnp.arange(order**2), order)
     params = jax.tree.map(jnp.asarray, run.params)
     return np.asarray(model.apply(params, left, right))
 
