@@ -45,7 +45,13 @@ TITLES = {"mlp": "MLP", "transformer": "Transformer", "bilinear": "Bilinear"}
 ERRATUM = 1e-3
 """A published value off by more than this share of the exact one is wrong."""
 
-NOT_TRAINING = ("seeds", "evaluation", "checkpoint", "max_chunk_seconds")
+NOT_TRAINING = (
+    "seeds",
+    "evaluation",
+    "checkpoint",
+    "max_chunk_seconds",
+    "runs_per_device",
+)
 """Settings in which the cells of one mean may differ."""
 
 DASH = "–"
@@ -56,14 +62,17 @@ class Entry:
     """One architecture on one group.
 
     Attributes:
-        means: metric → mean over runs, those that did not generalise included.
-        num_runs: how many runs that are.
+        means: metric → mean over the runs that did not diverge, whether they
+            generalised or not; NaN if all diverged.
+        num_runs: how many runs there are.
+        num_diverged: how many of them diverged.
         num_generalised: how many of them generalised.
         mixed: whether they come from cells with different settings or common seeds.
     """
 
     means: dict[str, float]
     num_runs: int
+    num_diverged: int
     num_generalised: int
     mixed: bool
 
@@ -135,16 +144,22 @@ def _mean(cells: Sequence[CellResults]) -> Entry:
     """Of all runs of cells with the same group, architecture and swept settings."""
 
     def pool(metric: str) -> np.ndarray:
-        return np.concatenate([cell.final(metric) for cell in cells])
+        return np.concatenate([cell.final(metric)[~cell.diverged] for cell in cells])
 
     seeds = [seed for cell in cells for seed in cell.cell.seeds]
     first, *others = (
         {k: v for k, v in cell.cell.to_json().items() if k not in NOT_TRAINING}
         for cell in cells
     )
+    num_diverged = sum(int(cell.diverged.sum()) for cell in cells)
+    all_diverged = num_diverged == len(seeds)
     return Entry(
-        means={metric: float(pool(metric).mean(dtype=float)) for metric in MLP_COLUMNS},
+        means={
+            metric: np.nan if all_diverged else float(pool(metric).mean(dtype=float))
+            for metric in MLP_COLUMNS
+        },
         num_runs=len(seeds),
+        num_diverged=num_diverged,
         num_generalised=sum(int(cell.generalised.sum()) for cell in cells),
         mixed=len(set(seeds)) < len(seeds) or any(other != first for other in others),
     )
@@ -152,13 +167,21 @@ def _mean(cells: Sequence[CellResults]) -> Entry:
 
 def notes(rows: Iterable[Row]) -> list[str]:
     """What a reader must know about single entries."""
-    return [
-        f"{row.label}, {TITLES[architecture]}: one mean over cells that differ in "
-        "other settings than their seeds, or that share seeds."
-        for row in rows
-        for architecture, entry in row.entries.items()
-        if entry.mixed
-    ]
+    said = []
+    for row in rows:
+        for architecture, entry in row.entries.items():
+            where = f"{row.label}, {TITLES[architecture]}"
+            if entry.mixed:
+                said.append(
+                    f"{where}: one mean over cells that differ in other settings than "
+                    "their seeds, or that share seeds."
+                )
+            if entry.num_diverged:
+                said.append(
+                    f"{where}: {entry.num_diverged} of {entry.num_runs} runs diverged "
+                    "and are in no mean."
+                )
+    return said
 
 
 def format_value(metric: str, value: float | None) -> str:

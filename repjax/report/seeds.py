@@ -18,7 +18,7 @@ def write_seeds(results: Iterable[CellResults], directory: Path) -> Path:
     Rows stand by group, architecture, settings and seed; a last column `settings` is
     there only where a sweep varied some. Shares are fractions in [0, 1] and losses are
     nats, in the shortest form that reads back as the same float; key irreps stand in
-    order of learning, `;` between.
+    order of learning, `;` between. A run has fewer steps than its cell if it diverged.
     """
     cells = sorted(results, key=lambda cell: cell.cell.name)
     rows = [
@@ -34,7 +34,7 @@ def write_seeds(results: Iterable[CellResults], directory: Path) -> Path:
     writer.writerow((*COLUMNS, "settings") if swept else COLUMNS)
     for _, _, settings, _, row in rows:
         writer.writerow((*row, settings) if swept else row)
-    path = Path(directory) / "seeds.csv"
+    path = directory / "seeds.csv"
     write_text(path, text.getvalue())
     return path
 
@@ -42,12 +42,13 @@ def write_seeds(results: Iterable[CellResults], directory: Path) -> Path:
 def seed_rows(results: CellResults) -> Iterator[tuple[str, ...]]:
     """The rows of one cell, in `COLUMNS`."""
     final = {name: results.final(name) for name in SCALARS}
+    steps = results.final("trained_steps")
     for run, seed in enumerate(results.cell.seeds):
         yield (
             results.group_name,
             results.cell.architecture,
             str(seed),
-            str(results.steps[-1]),
+            str(int(steps[run])),
             ";".join(results.key_irreps(run)),
             *(repr(float(values[run])) for values in final.values()),
         )

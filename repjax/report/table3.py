@@ -48,8 +48,8 @@ def write_table3(results: Iterable[CellResults], directory: Path) -> tuple[Path,
     rows = build_rows(results)
     texts = {"csv": csv_table(rows), "md": markdown(rows), "tex": latex(rows)}
     for ending, text in texts.items():
-        write_text(Path(directory) / f"table3.{ending}", text)
-    return tuple(Path(directory) / f"table3.{ending}" for ending in texts)
+        write_text(directory / f"table3.{ending}", text)
+    return tuple(directory / f"table3.{ending}" for ending in texts)
 
 
 def print_table3(

@@ -44,6 +44,13 @@ def test_one_row_per_run_with_its_own_values(tmp_path):
     assert rows[0]["test_accuracy"] == "1.0"
 
 
+def test_a_run_that_diverged_has_the_steps_it_took(tmp_path):
+    results = make_results(trained_steps=[100, 37], test_loss=[0.5, np.nan])
+    rows = read(write_seeds([results], tmp_path))
+    assert [row["steps"] for row in rows] == ["100", "37"]
+    assert rows[1]["test_loss"] == "nan"
+
+
 def test_float32_reads_back_as_the_same_number(tmp_path):
     results = make_results()
     loss = np.float32([0.1, 3e-8])

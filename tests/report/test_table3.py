@@ -236,3 +236,18 @@ def test_console_tables_fit_a_terminal_of_80_columns():
         assert re.search(rf"^ {group} +2/2 ", table, re.MULTILINE)
     for number in ("99.53", "6.88e-3", "2.24e-6", "291.67", "36.46", "2/2"):
         assert number in text
+
+
+def test_runs_that_diverged_are_in_no_mean_and_are_named():
+    one = make_results(
+        trained_steps=[100, 7], test_loss=[0.5, np.nan], test_accuracy=[1.0, np.nan]
+    )
+    (row,) = rows = build_rows([one])
+    assert row.entries["mlp"].means["test_loss"] == 0.5
+    assert row.runs("mlp") == "1/2"
+    assert "S4, MLP: 1 of 2 runs diverged and are in no mean." in markdown(rows)
+
+    all_of_them = make_results(trained_steps=7, test_accuracy=np.nan)
+    (row,) = build_rows([all_of_them])
+    assert np.isnan(row.entries["mlp"].means["test_loss"])
+    assert row.runs("mlp") == "0/2"

@@ -1,0 +1,167 @@
+"""Says what the networks of one or many workdirs learned: numbers, figures, one page.
+
+python -m repjax.report --workdir=DIR [--workdir=DIR2 …] [--out=DIR] [--networks=4]
+
+Into --out go analysis.json, figures/ and index.html. Runs that differ in their seed
+alone are told of together, from whatever workdirs.
+"""
+
+import sys
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from absl import flags
+
+from repjax import command_line
+from repjax.command_line import usable_directory
+from repjax.files import as_path, read_json
+from repjax.groups import real_irreps
+from repjax.report.merging import Merged, merge
+from repjax.report.periodic import Member, periodic_table
+from repjax.report.phases import courses
+from repjax.report.story import Anatomy, Report, Story
+from repjax.report.universality import universality
+from repjax.rules import ConfigError
+from repjax.workdirs import cell_directories, missing, read_cell, wanted_seeds
+
+if TYPE_CHECKING:  # jax, only once there is something to read
+    from repjax.dissection import FinishedCell
+
+_FLAGS = flags.FlagValues()
+_WORKDIRS = flags.DEFINE_multi_string(
+    "workdir",
+    [],
+    "Directory that a sweep was trained in; give several to merge them.",
+    flag_values=_FLAGS,
+)
+_OUT = flags.DEFINE_string(
+    "out",
+    None,
+    "Directory of the report; the first workdir if not given.",
+    flag_values=_FLAGS,
+)
+_NETWORKS = flags.DEFINE_string(
+    "networks",
+    "4",
+    "How many networks of each cell to take apart, those that generalised first.",
+    flag_values=_FLAGS,
+)
+
+
+def main() -> None:
+    """Trajectories and checkpoints → analysis.json, figures, index.html."""
+    if not _WORKDIRS.value:
+        raise ConfigError("--workdir: missing; use a directory that was trained in")
+    num_networks = _number_of_networks(_NETWORKS.value)
+    workdirs = [as_path(workdir) for workdir in _WORKDIRS.value]
+    directories = [d for workdir in workdirs for d in cell_directories(workdir)]
+
+    flag, name = (
+        ("--out", _OUT.value) if _OUT.value else ("--workdir", _WORKDIRS.value[0])
+    )
+    out = usable_directory(flag, name)
+    for line in missing(wanted_seeds(workdirs), [read_cell(d) for d in directories]):
+        print(f"repjax: {line}", file=sys.stderr)
+
+    from repjax import backend
+
+    backend.prepare()
+    report = build_report(directories, num_networks, read_manifests(workdirs))
+    if not report.stories:
+        raise ConfigError(
+            f"--workdir: no cell in {', '.join(_WORKDIRS.value)} is trained to the end"
+        )
+
+    from repjax.report.analysis import write_analysis
+    from repjax.report.figures.gallery import write_figures
+    from repjax.report.page import write_page
+
+    write_analysis(report, out)
+    page = write_page(report, write_figures(report, out), out)
+    print(f"repjax: {len(report.stories)} cells in {page}")
+
+
+def _number_of_networks(text: str) -> int:
+    if not text.isdecimal():
+        raise ConfigError(
+            f"--networks: {text!r} is not allowed; use an integer, at least 0"
+        )
+    return int(text)
+
+
+def read_manifests(workdirs: Iterable[Path]) -> dict[str, Any]:
+    """Manifest of each workdir that has one, by the workdir as it was given."""
+    paths = {str(workdir): workdir / "manifest.json" for workdir in workdirs}
+    return {name: read_json(path) for name, path in paths.items() if path.is_file()}
+
+
+def build_report(
+    directories: Sequence[Path], num_networks: int, manifests: dict[str, Any]
+) -> Report:
+    """What is told of the cells in these folders.
+
+    Args:
+        directories: folders of finished cells.
+        num_networks: how many networks of each story are taken apart, at most.
+        manifests: of their workdirs.
+    """
+    cells = [cell for directory in directories if (cell := _open(directory))]
+    stories: list[Story] = []
+    for merged in merge([cell.results for cell in cells]):
+        story = _tell(merged, cells, num_networks)
+        same = sum(s.results.cell.name == story.name for s in stories)
+        if same:  # imported beside trained, or two table files of one name
+            story = replace(story, name=f"{story.name}_{same + 1}")
+        if merged.repeated:
+            seeds = ", ".join(map(str, merged.repeated))
+            print(f"repjax: {story.name}: counted once: seeds {seeds}", file=sys.stderr)
+        stories.append(story)
+    members = [Member(s.name, s.results, s.order, s.types) for s in stories]
+    return Report(tuple(stories), periodic_table(members), manifests)
+
+
+def _open(directory: Path) -> "FinishedCell | None":
+    """The cell in a folder; None, and a line on stderr, if it is not finished."""
+    from repjax.dissection import FinishedCell
+
+    try:
+        cell = FinishedCell(directory)
+    except FileNotFoundError:
+        print(f"repjax: {directory} is not trained to the end", file=sys.stderr)
+        return None
+    except ValueError as error:  # damaged, or a group that is no longer known
+        raise ConfigError(f"--workdir: {directory}: {error}") from None
+    if not cell.has_networks:
+        print(f"repjax: {directory} has no last checkpoint", file=sys.stderr)
+    return cell
+
+
+def _tell(merged: Merged, cells: Sequence["FinishedCell"], num_networks: int) -> Story:
+    """The story of runs that belong together."""
+    results = merged.results
+    group = cells[merged.sources[0][0]].group
+    generalised_first = np.argsort(~results.generalised, kind="stable").tolist()
+    with_network = [
+        run for run in generalised_first if cells[merged.sources[run][0]].has_networks
+    ]
+
+    def anatomy(run: int) -> Anatomy:
+        index, row = merged.sources[run]
+        return cells[index].anatomy(row)
+
+    return Story(
+        name=results.cell.name,
+        order=group.order,
+        types=tuple(irrep.type for irrep in real_irreps(group)),
+        results=results,
+        courses=courses(results),
+        universality=universality(results),
+        anatomies={run: anatomy(run) for run in sorted(with_network[:num_networks])},
+    )
+
+
+if __name__ == "__main__":
+    command_line.run(main, _FLAGS)

@@ -1,0 +1,276 @@
+"""analysis.json: every run's four steps, course and order, and the statistics of all.
+
+{"version", "cells", "runs", "periodic_table"}. Losses are in nats, shares in [0, 1],
+steps in optimiser steps; null stands for what was not measured or does not exist. All
+names are those of docs/metrics.md.
+"""
+
+import math
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from repjax import __version__
+from repjax.files import write_json
+from repjax.metrics import SCALARS
+from repjax.report.intervals import Estimate, Share
+from repjax.report.periodic import Square
+from repjax.report.phases import Course, Phase
+from repjax.report.story import Anatomy, Report, Story
+from repjax.report.universality import Universality
+
+FVE = {
+    "w_a": "irrep_fve_w_a",
+    "w_b": "irrep_fve_w_b",
+    "w_u": "irrep_fve_w_u",
+    "hidden_a": "hidden_a",
+    "hidden_b": "hidden_b",
+    "hidden_ab": "hidden_ab",
+}
+ABLATIONS = {
+    "restricted_loss": "irrep_restricted_loss",
+    "excluded_loss": "irrep_excluded_loss",
+    "without_a_loss": "without_a_loss",
+    "without_b_loss": "without_b_loss",
+    "without_ab_loss": "without_ab_loss",
+}
+CLUSTERS = {"rho_a": "cluster_a", "rho_b": "cluster_b", "rho_ab": "cluster_ab"}
+
+
+def write_analysis(report: Report, directory: Path) -> tuple[Path, ...]:
+    """Writes `directory`/analysis.json: the same report gives the same bytes."""
+    path = Path(directory) / "analysis.json"
+    write_json(path, analysis(report))
+    return (path,)
+
+
+def analysis(report: Report) -> dict[str, Any]:
+    """The content of analysis.json."""
+    return {
+        "version": __version__,
+        "cells": [_cell(story) for story in report.stories],
+        "runs": [
+            run_numbers(story, run)
+            for story in report.stories
+            for run in range(story.results.num_runs)
+        ],
+        "periodic_table": [
+            _square(square)
+            | {"cells": {name: _square(s) for name, s in square.by_story.items()}}
+            for square in report.squares
+        ],
+    }
+
+
+def run_numbers(story: Story, run: int) -> dict[str, Any]:
+    """Everything known of one run at its end, and the course of its training."""
+    results = story.results
+    course = story.courses[run]
+
+    def by_irrep(metric: str) -> dict[str, Any]:
+        return dict(zip(results.irreps, _final(story, metric, run), strict=True))
+
+    def table(columns: Mapping[str, str]) -> dict[str, dict[str, Any]]:
+        values = {name: by_irrep(metric) for name, metric in columns.items()}
+        return {
+            irrep: {name: column[irrep] for name, column in values.items()}
+            for irrep in results.irreps
+        }
+
+    similarity = by_irrep("logit_similarity")
+    fve = table(FVE)
+    for irrep, shares in fve.items():
+        value = similarity[irrep]
+        shares["logits"] = None if value is None else value**2
+    return {
+        "cell": story.name,
+        "group": results.group_name,
+        "architecture": results.cell.architecture,
+        "settings": results.settings,
+        "seed": results.cell.seeds[run],
+        "steps": int(results.steps[-1]),
+        "imported": story.imported,
+        "generalised": bool(results.generalised[run]),
+        **{name: _final(story, name, run) for name in SCALARS},
+        "neurons_off": _count(_final(story, "neurons_off", run)),
+        "neurons_disagreeing": _count(_final(story, "neurons_disagreeing", run)),
+        "loss": _loss(story, run),
+        "key_irreps": _key_irreps(story, run),
+        **_course(course),
+        "logit_similarity": similarity,
+        "logit_map_similarity": by_irrep("logit_map_similarity"),
+        "fve": fve,
+        "ablations": table(ABLATIONS),
+        "clusters": _clusters(by_irrep("cluster_neurons"), table(CLUSTERS)),
+        "anatomy": _anatomy(results.irreps, story.anatomies.get(run)),
+    }
+
+
+def _final(story: Story, metric: str, run: int) -> Any:
+    """A metric of a run at its end: a number, or one by irrep; null if unknown."""
+    return _numbers(story.results.metrics[metric][run, -1])
+
+
+def _numbers(values: Any) -> Any:
+    """Floats as JSON has them: NaN and infinity, which it has not, as null."""
+    if np.ndim(values):
+        return [_numbers(value) for value in values]
+    value = float(values)
+    return value if math.isfinite(value) else None
+
+
+def _count(value: float | None) -> int | None:
+    return None if value is None else round(value)
+
+
+def _loss(story: Story, run: int) -> float | None:
+    """Over all pairs: the mean of train and test loss, weighted by their pairs."""
+    train, test = (_final(story, f"{name}_loss", run) for name in ("train", "test"))
+    if train is None or test is None:
+        return None
+    num_pairs = story.order**2
+    share = int(story.results.cell.train_fraction * num_pairs) / num_pairs
+    return share * train + (1 - share) * test
+
+
+def _key_irreps(story: Story, run: int) -> list[dict[str, Any]]:
+    """Key irreps in order of learning, with the step at which each was learned."""
+    results, known = story.results, story.courses[run].has_past
+    steps = dict(zip(results.irreps, results.learned_step[run], strict=True))
+    return [
+        {"irrep": irrep, "step": _step(steps[irrep] if known else math.inf)}
+        for irrep in results.key_irreps(run)
+    ]
+
+
+def _step(step: float) -> int | None:
+    return int(step) if math.isfinite(step) else None
+
+
+def _course(course: Course) -> dict[str, Any]:
+    def ends(phase: Phase | None) -> dict[str, int] | None:
+        return {"start": phase.start, "end": phase.end} if phase else None
+
+    return {
+        "memorised_step": course.memorised,
+        "generalised_step": course.generalised,
+        "phases": {
+            "memorisation": ends(course.memorisation),
+            "circuit_formation": ends(course.circuit_formation),
+            "cleanup": ends(course.cleanup),
+        },
+    }
+
+
+def _clusters(
+    neurons: Mapping[str, float | None], shares: Mapping[str, dict[str, Any]]
+) -> dict[str, dict[str, Any]] | None:
+    """Irrep → its cluster, for those that have one; null where none was looked for."""
+    if None in neurons.values():
+        return None
+    return {
+        irrep: {
+            "neurons": _count(number),
+            **shares[irrep],
+            "residual": 1 - sum(shares[irrep].values()),
+        }
+        for irrep, number in neurons.items()
+        if number
+    }
+
+
+def _anatomy(irreps: Iterable[str], anatomy: Anatomy | None) -> dict[str, Any] | None:
+    if anatomy is None:
+        return None
+    distances = _numbers(anatomy.logit_map_distances)
+    return {
+        "loss": _numbers(anatomy.loss),
+        "key_space_loss": _numbers(anatomy.key_space_loss),
+        "complement_loss": _numbers(anatomy.complement_loss),
+        "logit_map_distance": dict(zip(irreps, distances, strict=True)),
+        "neurons": {
+            irrep: np.flatnonzero(members).tolist()
+            for irrep, members in zip(irreps, anatomy.in_cluster, strict=True)
+            if members.any()
+        },
+        "neurons_off": np.flatnonzero(anatomy.is_off).tolist(),
+    }
+
+
+def _cell(story: Story) -> dict[str, Any]:
+    results = story.results
+    irreps = zip(results.irreps, results.irrep_dims, story.types, strict=True)
+    return {
+        "cell": story.name,
+        "group": results.group_name,
+        "order": story.order,
+        "architecture": results.cell.architecture,
+        "settings": results.settings,
+        "imported": story.imported,
+        "config": results.cell.to_json(),
+        "irreps": [{"irrep": i, "dim": d, "type": t} for i, d, t in irreps],
+        "statistics": _statistics(story.universality),
+    }
+
+
+def _statistics(counts: Universality) -> dict[str, Any]:
+    def by_irreps(table: Mapping[tuple[str, ...], Share]) -> list[dict[str, Any]]:
+        return [
+            {"irreps": list(irreps)} | _share(value) for irreps, value in table.items()
+        ]
+
+    return {
+        "runs": counts.num_runs,
+        "generalised": _share(counts.generalised),
+        "irreps": {
+            irrep.name: {
+                "learned": _share(irrep.learned),
+                "places": [_share(place) for place in irrep.places],
+                "step": _estimate(irrep.step),
+            }
+            for irrep in counts.irreps
+        },
+        "num_key_irreps": {
+            str(n): _share(value) for n, value in counts.num_key.items()
+        },
+        "mean_num_key_irreps": _estimate(counts.mean_num_key),
+        "key_sets": by_irreps(counts.key_sets),
+        "orders": by_irreps(counts.orders),
+    }
+
+
+def _square(square: Square) -> dict[str, Any]:
+    return {
+        "group": square.group,
+        "order": square.order,
+        "irrep": square.irrep,
+        "dim": square.dim,
+        "type": square.type,
+        "learned": _share(square.learned),
+        "step": _estimate(square.step),
+        "explained_hidden": _estimate(square.explained_hidden),
+        "explained_logits": _estimate(square.explained_logits),
+    }
+
+
+def _share(share: Share) -> dict[str, Any]:
+    return {
+        "count": share.count,
+        "total": share.total,
+        "share": share.value,
+        "low": share.low,
+        "high": share.high,
+    }
+
+
+def _estimate(estimate: Estimate | None) -> dict[str, Any] | None:
+    if estimate is None:
+        return None
+    return {
+        "value": estimate.value,
+        "low": estimate.low,
+        "high": estimate.high,
+        "runs": estimate.num,
+    }

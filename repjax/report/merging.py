@@ -1,0 +1,121 @@
+"""Which runs are told of together: those that differ in nothing but their seed.
+
+Shards, later seeds and other workdirs of one group, architecture and settings become
+one; a seed that comes again is the same run again, and counts once. Networks that were
+imported, whose past is unknown, stay apart.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from repjax.config import SWEEPABLE, flatten
+from repjax.report.means import NOT_TRAINING
+from repjax.report.phases import has_past
+from repjax.results import CellResults
+
+
+@dataclass(frozen=True, eq=False)
+class Merged:
+    """Runs of one group, architecture and settings.
+
+    Attributes:
+        results: of all runs, seeds increasing; named by what varies between the cells
+            of the same group and architecture. Steps are those of all its cells; a
+            metric is NaN where a run was not measured.
+        sources: of each run, the index of its cell and its index in that.
+        repeated: seeds that came again.
+    """
+
+    results: CellResults
+    sources: tuple[tuple[int, int], ...]
+    repeated: tuple[int, ...]
+
+
+def merge(cells: Sequence[CellResults]) -> tuple[Merged, ...]:
+    """All runs of `cells`, by group, architecture and what varies."""
+    parts: dict[tuple, list[int]] = {}
+    for index, results in enumerate(cells):
+        settings = tuple(_settings(results).items())
+        imported = not has_past(results).any()
+        key = (results.group_name, results.irreps, settings, imported)
+        parts.setdefault(key, []).append(index)
+    merged = [_join(cells, indices) for indices in parts.values()]
+    named = [
+        replace(one, results=_named(one.results, [other.results for other in merged]))
+        for one in merged
+    ]
+    return tuple(sorted(named, key=lambda one: one.results.cell.name))
+
+
+def _settings(results: CellResults) -> dict[str, Any]:
+    """Every setting that training depends on, by dotted key; the seed apart."""
+    cell = results.cell
+    unused = "mlp" if cell.architecture == "transformer" else "transformer"
+    values = cell.to_json()
+    for name in (*NOT_TRAINING, "group", "swept", unused):
+        del values[name]
+    return flatten(values)
+
+
+def _named(results: CellResults, others: Sequence[CellResults]) -> CellResults:
+    """`results` as a cell that is swept over what tells it from `others`."""
+    mine = _settings(results)
+    rivals = [
+        _settings(other)
+        for other in others
+        if other.group_name == results.group_name
+        and other.cell.architecture == results.cell.architecture
+    ]
+    swept = tuple(
+        key
+        for key in SWEEPABLE
+        if key in results.cell.swept
+        or (key in mine and any(rival[key] != mine[key] for rival in rivals))
+    )
+    return replace(results, cell=replace(results.cell, swept=swept))
+
+
+def _join(cells: Sequence[CellResults], indices: Sequence[int]) -> Merged:
+    """The runs of cells with equal settings as one table."""
+    source: dict[int, tuple[int, int]] = {}
+    repeated = set()
+    for index in indices:
+        for run, seed in enumerate(cells[index].cell.seeds):
+            if seed in source:
+                repeated.add(seed)
+            else:
+                source[seed] = (index, run)
+    seeds = sorted(source)
+    first = cells[indices[0]]
+    steps = np.unique(np.concatenate([cells[index].steps for index in indices]))
+    names = sorted({name for index in indices for name in cells[index].metrics})
+    place = {index: np.searchsorted(steps, cells[index].steps) for index in indices}
+
+    def table(name: str) -> np.ndarray:
+        known = next(
+            cells[index].metrics[name]
+            for index in indices
+            if name in cells[index].metrics
+        )
+        shape = (len(seeds), len(steps), *known.shape[2:])
+        values = np.full(shape, np.nan, known.dtype)
+        for row, seed in enumerate(seeds):
+            index, run = source[seed]
+            if name in cells[index].metrics:
+                values[row, place[index]] = cells[index].metrics[name][run]
+        return values
+
+    return Merged(
+        results=CellResults(
+            cell=replace(first.cell, seeds=tuple(seeds)),
+            irreps=first.irreps,
+            irrep_dims=first.irrep_dims,
+            steps=steps,
+            metrics={name: table(name) for name in names},
+        ),
+        sources=tuple(source[seed] for seed in seeds),
+        repeated=tuple(sorted(repeated)),
+    )

@@ -1,0 +1,203 @@
+"""The tables of the page: their cells as text, with the number they are sorted by."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import isfinite
+from typing import SupportsFloat
+
+from repjax.report.figures.periodic import TYPES
+from repjax.report.intervals import Share
+from repjax.report.means import (
+    COLUMNS,
+    DASH,
+    TITLES,
+    Entry,
+    build_rows,
+    format_value,
+    notes,
+)
+from repjax.report.story import Story
+from repjax.results import CellResults
+
+MAX_SETS = 20
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One entry.
+
+    Attributes:
+        text: what is shown.
+        value: what it is sorted by; None for text, nan where there is no value.
+        note: small, below.
+        target: id of an element of the page that it links to.
+    """
+
+    text: str
+    value: float | int | None = None
+    note: str = ""
+    target: str = ""
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows of cells; the first of each names the row.
+
+    Attributes:
+        caption: what it shows.
+        columns: headings.
+        rows: as many cells each as there are columns.
+        note: what a reader must know, below.
+    """
+
+    caption: str
+    columns: Sequence[str]
+    rows: Sequence[Sequence[Cell]]
+    note: str = ""
+
+
+def number(metric: str, value: SupportsFloat | None) -> Cell:
+    """A value in the paper's format: shares in percent, losses in nats."""
+    if value is None or not isfinite(float(value)):
+        return Cell(DASH, float("nan"))
+    return Cell(format_value(metric, float(value)), float(value))
+
+
+def percent(value: SupportsFloat | None) -> Cell:
+    """A share in percent."""
+    return number("fve_", value)
+
+
+def decimal(value: SupportsFloat | None, digits: int = 3) -> Cell:
+    """A similarity or an accuracy."""
+    if value is None or not isfinite(float(value)):
+        return Cell(DASH, float("nan"))
+    text = f"{round(float(value), digits) + 0.0:.{digits}f}"  # without a −0
+    return Cell(text, float(value))
+
+
+def step(value: SupportsFloat | None) -> Cell:
+    """A step of the optimiser, or a count."""
+    if value is None or not isfinite(float(value)):
+        return Cell(DASH, float("nan"))
+    return Cell(f"{float(value):,.0f}", float(value))
+
+
+def table3_tables(results: Sequence[CellResults]) -> list[Table]:
+    """Table 3 of the paper, one table per architecture, beside the paper's values."""
+    rows = build_rows(results)
+    tables = []
+    for architecture, columns in COLUMNS.items():
+        present = [row for row in rows if architecture in row.entries]
+        cells = []
+        for row in present:
+            means = row.entries[architecture].means
+            line = [Cell(row.label), _runs(row.entries[architecture])]
+            for metric in columns:
+                ours, published, exact = row.texts(architecture, metric)
+                paper = f"{published} → {exact}" if exact else published
+                note = "" if paper == DASH else paper
+                line.append(Cell(ours, number(metric, means[metric]).value, note))
+            cells.append(line)
+        if cells:
+            title = f"Table 3, {TITLES[architecture]}"
+            columns_ = ["Group", "Runs", *columns.values()]
+            tables.append(Table(title, columns_, cells, " ".join(notes(present))))
+    return tables
+
+
+def _runs(entry: Entry) -> Cell:
+    return Cell(f"{entry.num_generalised}/{entry.num_runs}", entry.num_generalised)
+
+
+def seed_table(story: Story, panels: Mapping[int, str]) -> Table:
+    """All runs of a cell; `panels` are the ids of those that have one."""
+    results = story.results
+    columns = COLUMNS[results.cell.architecture]
+    final = {name: results.final(name) for name in columns}
+    rows = []
+    for run, seed in enumerate(results.cell.seeds):
+        course = story.courses[run]
+        keys = results.key_irreps(run)
+        rows.append(
+            [
+                Cell(str(seed), seed, target=panels.get(run, "")),
+                Cell(", ".join(keys) or "none"),
+                step(course.memorised),
+                step(course.generalised),
+                number("train_loss", results.final("train_loss")[run]),
+                decimal(results.final("test_accuracy")[run], 4),
+                *(number(metric, final[metric][run]) for metric in columns),
+                number("weight_norm_sq", results.final("weight_norm_sq")[run]),
+            ]
+        )
+    headings = ("Seed", "Key irreps", "Memorised", "Generalised", "Train", "Accuracy")
+    return Table(
+        "Runs",
+        [*headings, *columns.values(), "‖weights‖²"],
+        rows,
+        "Key irreps in order of learning; of imported runs, of similarity. Memorised "
+        "and generalised: first evaluated step. Accuracy on test pairs. W_a to ρ(ab) "
+        "in %, losses in nats.",
+    )
+
+
+def universality_tables(story: Story) -> list[Table]:
+    """Statistics over the runs that generalised."""
+    counts = story.universality
+    if not counts.generalised.count:
+        return []
+    types = dict(zip(story.results.irreps, story.types, strict=True))
+    irreps = [
+        [
+            Cell(irrep.name),
+            Cell(str(irrep.dim), irrep.dim),
+            Cell(TYPES[types[irrep.name]]),
+            *_share(irrep.learned),
+            step(irrep.step.value if irrep.step else None),
+            Cell(str(irrep.places[0].count), irrep.places[0].count)
+            if irrep.places
+            else Cell(DASH, float("nan")),
+        ]
+        for irrep in counts.irreps
+        if irrep.learned.count
+    ]
+    never = len(counts.irreps) - len(irreps)
+    headings = ["Irrep", "Dimension", "Type", "Runs", "%", "95 % interval"]
+    tables = [
+        Table(
+            "Irreps over the runs that generalised",
+            [*headings, "Median step", "Learned first"],
+            irreps,
+            f"No run learned the other {never} irreps." if never else "",
+        ),
+        Table(
+            "Number of key irreps",
+            ["Key irreps", "Runs", "%", "95 % interval"],
+            [[Cell(str(k), k), *_share(v)] for k, v in counts.num_key.items()],
+        ),
+        _sets("Sets of key irreps", ", ", counts.key_sets),
+        _sets("Orders of learning", " → ", counts.orders),
+    ]
+    return [table for table in tables if table.rows]
+
+
+def _sets(title: str, between: str, sets: Mapping[tuple[str, ...], Share]) -> Table:
+    shown = list(sets.items())[:MAX_SETS]
+    more = len(sets) - len(shown)
+    return Table(
+        title,
+        [title, "Runs", "%", "95 % interval"],
+        [[Cell(between.join(names) or "none"), *_share(v)] for names, v in shown],
+        f"{more} more, each in fewer runs or as few." if more else "",
+    )
+
+
+def _share(share: Share) -> list[Cell]:
+    """Count, percent and Clopper–Pearson interval."""
+    interval = f"{100 * share.low:.1f} – {100 * share.high:.1f}"
+    return [
+        Cell(f"{share.count}/{share.total}", share.count),
+        decimal(None if share.value is None else 100 * share.value, 1),
+        Cell(interval, share.low),
+    ]

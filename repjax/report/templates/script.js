@@ -1,0 +1,116 @@
+"use strict";
+// Only what makes reading easier: the page is complete without it.
+
+// Every column becomes sortable by a button in its heading.
+const collator = new Intl.Collator("en", { numeric: true });
+const valueOf = (cell) =>
+  cell.dataset.value === undefined ? cell.textContent : Number(cell.dataset.value);
+const compare = (a, b) => {
+  if (typeof a === "number" && typeof b === "number") return a - b;
+  return collator.compare(String(a), String(b));
+};
+for (const table of document.querySelectorAll("table")) {
+  const headings = [...table.tHead.rows[0].cells];
+  if (table.tBodies[0].rows.length < 2) continue;
+  headings.forEach((heading, column) => {
+    const button = document.createElement("button");
+    button.type = "button";
+    button.append(...heading.childNodes);
+    heading.append(button);
+    button.addEventListener("click", () => {
+      const descending = heading.getAttribute("aria-sort") === "ascending";
+      for (const other of headings) other.removeAttribute("aria-sort");
+      heading.setAttribute("aria-sort", descending ? "descending" : "ascending");
+      const rows = [...table.tBodies[0].rows].map((row) => [valueOf(row.cells[column]), row]);
+      const known = rows.filter(([value]) => !Number.isNaN(value));
+      const unknown = rows.filter(([value]) => Number.isNaN(value));
+      known.sort((a, b) => compare(a[0], b[0]) * (descending ? -1 : 1));
+      table.tBodies[0].append(...[...known, ...unknown].map(([, row]) => row));
+    });
+  });
+}
+
+// A link to a run opens its panel.
+const openTarget = () => {
+  const target = document.getElementById(decodeURIComponent(location.hash.slice(1)));
+  if (target instanceof HTMLDetailsElement) target.open = true;
+};
+addEventListener("hashchange", openTarget);
+document.addEventListener("click", (event) => {
+  if (event.target.closest?.('a[href^="#"]')) setTimeout(openTarget);
+});
+openTarget();
+
+// Values under the pointer, read off the curves.
+const box = document.createElement("div");
+box.id = "values";
+box.hidden = true;
+box.setAttribute("aria-hidden", "true");
+document.body.append(box);
+
+const numbers = (text) => (text.match(/-?\d*\.?\d+(e[-+]?\d+)?/g) || []).map(Number);
+const pointsOf = (path) => {
+  const steps = numbers(path.getAttribute("d"));
+  const points = [];
+  let [x, y] = [0, 0];
+  for (let i = 0; i + 1 < steps.length; i += 2) {
+    x += steps[i];
+    y += steps[i + 1];
+    points.push([x, y]);
+  }
+  return points;
+};
+const heightAt = (points, x) => {
+  for (let i = 1; i < points.length; i++) {
+    const [[x0, y0], [x1, y1]] = [points[i - 1], points[i]];
+    if (x >= x0 && x <= x1) return x1 > x0 ? y0 + ((y1 - y0) * (x - x0)) / (x1 - x0) : y1;
+  }
+  return NaN;
+};
+const stepAt = (axes, x) => {
+  const [zero, start, end, first, last] = numbers(axes.dataset.x);
+  if (x <= start) return (first * Math.max(0, x - zero)) / (start - zero);
+  return first * (last / first) ** ((x - start) / (end - start));
+};
+const short = (value) => Number(value.toPrecision(3)).toLocaleString("en", { maximumSignificantDigits: 3 });
+const show = (value, percent) => {
+  const shown = percent ? 100 * value : value;
+  return Math.abs(shown) < 1e-3 && shown !== 0 ? shown.toExponential(1) : short(shown);
+};
+const read = (axes, x) => {
+  const [top, bottom] = numbers(axes.dataset.box);
+  const [kind, low, high] = axes.dataset.y.split(" ");
+  const lines = [`step ${short(Math.round(stepAt(axes, x)))}: ${axes.dataset.label}`];
+  for (const series of axes.querySelectorAll(".series")) {
+    const y = heightAt(pointsOf(series.querySelector("path")), x);
+    if (Number.isNaN(y)) continue;
+    const share = (bottom - y) / (bottom - top);
+    const value = kind === "log" ? low * (high / low) ** share : +low + share * (high - low);
+    lines.push(`${series.dataset.name}  ${show(value, axes.dataset.label.includes("%"))}`);
+  }
+  return lines;
+};
+const hover = (event) => {
+  const svg = event.target.closest?.("svg");
+  box.hidden = true;
+  if (!svg) return;
+  const frame = svg.getBoundingClientRect();
+  const scale = svg.viewBox.baseVal.width / frame.width;
+  const [x, y] = [(event.clientX - frame.left) * scale, (event.clientY - frame.top) * scale];
+  for (const axes of svg.querySelectorAll("[data-x]")) {
+    const [top, bottom] = numbers(axes.dataset.box);
+    const [zero, , end] = numbers(axes.dataset.x);
+    if (y < top || y > bottom || x < zero || x > end) continue;
+    const lines = read(axes, x);
+    if (lines.length < 2) return;
+    box.textContent = lines.join("\n");
+    box.hidden = false;
+    const room = document.documentElement.clientWidth - box.offsetWidth - 8;
+    box.style.left = `${Math.max(4, Math.min(event.clientX + 14, room))}px`;
+    box.style.top = `${Math.max(4, event.clientY - box.offsetHeight - 10)}px`;
+    return;
+  }
+};
+document.addEventListener("pointermove", hover);
+document.addEventListener("pointerdown", hover);
+document.addEventListener("scroll", () => (box.hidden = true), { passive: true });
