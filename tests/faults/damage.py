@@ -1,0 +1,133 @@
+"""Damages checkpoints of a sweep, one file at a time, and lets it go on.
+
+python tests/faults/damage.py --count=20
+
+So many flipped bits and as many truncations, each in a copy of one workdir that was
+stopped in its last cell: in a file drawn from the newest checkpoint (its digest
+included) at a place drawn. The program must name the checkpoint, go on from the one
+before it, and end with the tables and weights of a workdir that was never damaged.
+"""
+
+import argparse
+import random
+import re
+import shutil
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from tests.faults.program import (
+    UNDISTURBED,
+    Sweep,
+    checkpoint_steps,
+    differences,
+    outcome,
+    starts,
+    wait_until,
+)
+
+KINDS = ("flipped bit", "truncation")
+
+
+@dataclass
+class Report:
+    """What became of the damages."""
+
+    done: int = 0
+    silent: int = 0
+    not_gone_on: int = 0
+    different: int = 0
+
+
+def run(sweep: Sweep, count: int, seed: int) -> Report:
+    """`count` damages of each kind."""
+    sweep.finish(UNDISTURBED)
+    wanted = outcome(sweep.workdir(UNDISTURBED))
+    cell = _stop_in_last_cell(sweep)
+    rng, report = random.Random(seed), Report()
+    for kind in KINDS * count:
+        name = f"damaged{report.done}"
+        shutil.copytree(sweep.workdir("original"), sweep.workdir(name))
+        directory = sweep.workdir(name) / cell
+        before, newest = checkpoint_steps(directory)[-2:]
+        where = _damage(directory / "checkpoints", newest, kind, rng)
+        log = sweep.finish(name)
+        report.done += 1
+        named = f"{directory / 'checkpoints' / str(newest)} is not used: " in log
+        gone_on = (cell, before) in [*starts(log)]
+        report.silent += not named
+        report.not_gone_on += not gone_on
+        for part in differences(wanted, sweep.workdir(name)):
+            print(f"{name}: {part} differs")
+            report.different += 1
+        told = re.findall(r" is not used: (.*);", log)
+        print(f"{kind} {where}: {', '.join(told) or 'silent'}", flush=True)
+        shutil.rmtree(sweep.workdir(name))
+    return report
+
+
+def _stop_in_last_cell(sweep: Sweep) -> str:
+    """Kills the workdir `original` when its last cell has two checkpoints; the cell."""
+    architecture = sweep.architectures.split(",")[-1]
+    cell = f"{sweep.groups.split(',')[-1]}_{architecture}"
+    process = sweep.start("original", sweep.folder / "original.log")
+    directory = sweep.workdir("original") / cell
+
+    def far_enough() -> bool:
+        steps = checkpoint_steps(directory)
+        return len(steps) >= 2 and steps[-1] > sweep.num_steps // 2
+
+    assert wait_until(far_enough, process), "stopped too late; use more steps"
+    process.kill()
+    process.wait()
+    # A save that the kill cut off is no damage of ours: it is cleared away first.
+    steps = checkpoint_steps(directory)
+    for path in (directory / "checkpoints").iterdir():
+        if path.is_dir() and path.name not in map(str, steps):
+            shutil.rmtree(path)
+    assert len(steps) >= 2, steps
+    return cell
+
+
+def _damage(checkpoints: Path, step: int, kind: str, rng: random.Random) -> str:
+    """Damages one file of a checkpoint; where."""
+    files = [path for path in (checkpoints / str(step)).rglob("*") if path.is_file()]
+    files = [*filter(lambda path: path.stat().st_size, sorted(files))]
+    path = rng.choice([*files, checkpoints / f"{step}.sha256.json"])
+    content = bytearray(path.read_bytes())
+    # The last byte of a digest is the end of its line, which says nothing.
+    position = rng.randrange(max(len(content) - 1, 1))
+    if kind == "truncation":
+        del content[position:]
+    else:
+        content[position] ^= 1 << rng.randrange(8)
+    path.write_bytes(content)
+    return f"at byte {position} of {path.relative_to(checkpoints)}"
+
+
+def main() -> int:
+    """Exit code 0 if all was detected and nothing came of it."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--count", type=int, default=20, help="of each kind (20)")
+    parser.add_argument("--seed", type=int, default=0, help="of the places (0)")
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        sweep = Sweep(Path(folder), groups="S3")
+        report = run(sweep, arguments.count, arguments.seed)
+    equal = "not identical" if report.different else "identical"
+    if report.not_gone_on:
+        print(f"{report.not_gone_on} did not go on from the checkpoint before")
+    print(
+        f"{arguments.count} flipped bits and {arguments.count} truncations, "
+        f"{report.silent} silent, {equal}"
+    )
+    return int(bool(report.silent or report.not_gone_on or report.different))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
