@@ -13,8 +13,9 @@ help: ## Show this list
 	@echo "Usage: make TARGET [PYTHON=path/to/python3.11 or 3.12]"
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  %-13s%s\n", $$1, $$2}' Makefile
 
-demo: environment ## Train the quickstart into demo/ and say where its table is
+demo: environment ## Train the quickstart into demo/, say where table and report are
 	$(RUN) -m repjax.main --config=experiments/quickstart.py --workdir=demo
+	$(RUN) -m repjax.report --workdir=demo --networks=1
 	@for file in demo/table3.md demo/*.html demo/*/*.html; do \
 	  case $$file in *.html) what=report ;; *) what=table ;; esac; \
 	  if [ -f "$$file" ]; then echo "$$what: $(CURDIR)/$$file"; fi; \

@@ -16,8 +16,9 @@ import numpy as np
 from absl import app, flags
 
 from experiments import table3
+from repjax import backend
 from repjax.config import from_config_dict
-from repjax.ensemble import Ensemble, one_device_per_core
+from repjax.ensemble import Ensemble
 from repjax.manifest import commit, processor
 from repjax.sweep import expand
 
@@ -31,7 +32,7 @@ _OUT = flags.DEFINE_string("out", None, "File for the figures as JSON.")
 
 def main(_) -> None:
     """Measures and prints."""
-    one_device_per_core()
+    backend.prepare()
     config = table3.get_config()
     config.groups = (_GROUP.value,)
     config.architectures = (_ARCHITECTURE.value,)

@@ -51,6 +51,7 @@ def get_config() -> ConfigDict:
     config.checkpoint.every_seconds = 60.0  # seconds between checkpoints of a cell
     config.checkpoint.keep = 2  # newest checkpoints kept on disk
     config.max_chunk_seconds = 5.0  # seconds between two visits of the host
+    config.runs_per_device = 0  # runs trained together on a device; 0: what fits
 
     # Exceptions for some cells: (pattern on "group/architecture", key, value), the last
     # match counts. A value typed in on the command line stands above them.

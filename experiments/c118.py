@@ -1,8 +1,8 @@
 """C118: both networks of the paper, as in its Table 3.
 
 Command: python -m repjax.main --config=experiments/c118.py --workdir=runs/c118
-Cost: see README.
-Result: see README.
+Cost: not measured; close to C113.
+Result: not trained yet.
 """
 
 from ml_collections import ConfigDict

@@ -1,8 +1,8 @@
 """D61: both networks of the paper, as in its Table 3.
 
 Command: python -m repjax.main --config=experiments/d61.py --workdir=runs/d61
-Cost: see README.
-Result: see README.
+Cost: not measured; close to C113.
+Result: not trained yet.
 """
 
 from ml_collections import ConfigDict

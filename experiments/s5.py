@@ -1,8 +1,8 @@
 """S5: both networks of the paper, as in its Table 3.
 
 Command: python -m repjax.main --config=experiments/s5.py --workdir=runs/s5
-Cost: see README.
-Result: see README.
+Cost: MLP about 95 minutes on 2 cores, from single steps; transformer not measured.
+Result: not trained yet.
 """
 
 from ml_collections import ConfigDict

@@ -1,8 +1,9 @@
 """S6: both networks of the paper, as in its Table 3.
 
 Command: python -m repjax.main --config=experiments/s6.py --workdir=runs/s6
-Cost: see README.
-Result: see README.
+Cost: a step of one run 3.3 s (MLP) and 7.4 s (transformer) on 2 cores: days for the
+MLP. For a GPU.
+Result: not trained yet.
 """
 
 from ml_collections import ConfigDict

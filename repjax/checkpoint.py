@@ -1,11 +1,17 @@
 """Checkpoints of a cell: the only importer of orbax.
 
-A checkpoint is a tree of NumPy arrays without padding, so that a cell begun on four
-devices goes on with one or eight. orbax commits a step by one rename: a process killed
-while saving leaves the step before.
+A checkpoint is a few trees of NumPy arrays without padding, so that a cell begun on
+four devices goes on with one or eight. orbax commits one by a rename, after which the
+digest of every file is written beside it. One without a digest is half-written, one
+that differs from its digest is damaged: it is set aside and the one before is used.
 """
 
+import hashlib
 import logging
+import os
+import re
+import sys
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,39 +19,152 @@ import jax
 import numpy as np
 import orbax.checkpoint as ocp
 
+from repjax import hosts
+from repjax.files import is_local, read_json, remove_tree, write_json
+
+SET_ASIDE = "damaged"
+"""Folder, beside the checkpoints, of those that cannot be used."""
+
+_NONE = -1
+
 
 class Checkpoints:
     """The checkpoints in one folder, the newest `keep` of them."""
 
     def __init__(self, directory: Path, keep: int = 2, read_only: bool = False):
         """Opens `directory`; to write to it, makes it and clears half-written steps."""
-        logging.getLogger("absl").setLevel(logging.WARNING)
-        self._manager = ocp.CheckpointManager(
-            directory.absolute(),
-            options=ocp.CheckpointManagerOptions(
-                max_to_keep=keep,
-                enable_async_checkpointing=False,
-                cleanup_tmp_directories=not read_only,
-                create=not read_only,
-                read_only=read_only,
-            ),
-        )
+        logging.getLogger("absl").setLevel(logging.CRITICAL)  # it raises, too
+        self._directory = directory.absolute() if is_local(directory) else directory
+        self._keep = keep
+        self._read_only = read_only
+        self._orbax = ocp.Checkpointer(ocp.CompositeCheckpointHandler())
+        if not read_only and hosts.is_first():
+            self._directory.mkdir(parents=True, exist_ok=True)
+            self._clear_unfinished()
+        hosts.wait_for_all(f"{directory} is open")
 
     def latest_step(self) -> int | None:
-        """Step of the newest checkpoint, None if there is none."""
-        return self._manager.latest_step()
+        """Step of the newest whole checkpoint, None if there is none.
 
-    def save(self, step: int, tree: Any) -> None:
-        """Saves `tree` as `step`; a step that is already there stays as it is."""
-        if step != self.latest_step():
-            self._manager.save(step, args=ocp.args.StandardSave(tree))
-            self._manager.wait_until_finished()
+        Newer ones that are not whole are named on stderr and, unless this is a reader,
+        moved to `damaged/`.
+        """
+        step = hosts.agree(self._newest() if hosts.is_first() else _NONE)
+        return None if step == _NONE else step
 
-    def restore(self, step: int, abstract: Any) -> Any:
-        """The tree saved as `step`, as NumPy arrays shaped like `abstract`."""
-        target = jax.tree.map(lambda x: np.empty(x.shape, x.dtype), abstract)
-        return self._manager.restore(step, args=ocp.args.StandardRestore(target))
+    def _newest(self) -> int:
+        for step in sorted(self._steps(), reverse=True):
+            fault = self._fault(step)
+            if fault is None:
+                return step
+            self._set_aside(step, fault)
+        return _NONE
+
+    def save(self, step: int, trees: Mapping[str, Any]) -> None:
+        """Saves named trees as `step`, and removes all but the newest checkpoints."""
+        path = self._path(step)
+        items = {name: ocp.args.StandardSave(tree) for name, tree in trees.items()}
+        if hosts.is_first():
+            self._digest(step).unlink(missing_ok=True)
+        try:
+            self._orbax.save(path, args=ocp.args.Composite(**items), force=True)
+        except Exception as error:
+            self._clear_unfinished()
+            raise _as_os_error(error, path) from None
+        if hosts.is_first():
+            write_json(self._digest(step), _digests(path))
+            for old in sorted(self._steps())[: -self._keep]:
+                self._digest(old).unlink(missing_ok=True)
+                remove_tree(self._path(old))
+        hosts.wait_for_all(f"{path} is saved")
+
+    def restore(self, step: int, trees: Mapping[str, Any]) -> dict[str, Any]:
+        """Those trees of `step` that `trees` names, as NumPy arrays.
+
+        Args:
+            step: a step that `latest_step` gave.
+            trees: name -> tree of arrays or shapes to restore into, or None for the
+                nested dicts that were saved.
+        """
+
+        def target(tree: Any) -> Any:
+            if tree is None:
+                return ocp.args.StandardRestore()
+            blank = jax.tree.map(lambda x: np.empty(x.shape, x.dtype), tree)
+            return ocp.args.StandardRestore(blank)
+
+        items = {name: target(tree) for name, tree in trees.items()}
+        restored = self._orbax.restore(
+            self._path(step), args=ocp.args.Composite(**items)
+        )
+        return {name: jax.tree.map(np.asarray, restored[name]) for name in trees}
 
     def close(self) -> None:
         """Ends orbax's threads."""
-        self._manager.close()
+        self._orbax.close()
+
+    def _clear_unfinished(self) -> None:
+        for unfinished in self._directory.glob("*.orbax-checkpoint-tmp*"):
+            remove_tree(unfinished)
+
+    def _path(self, step: int) -> Path:
+        return self._directory / str(step)
+
+    def _digest(self, step: int) -> Path:
+        return self._directory / f"{step}.sha256.json"
+
+    def _steps(self) -> Iterator[int]:
+        if self._directory.is_dir():
+            for path in self._directory.iterdir():
+                if path.name.isdecimal() and path.is_dir():
+                    yield int(path.name)
+
+    def _fault(self, step: int) -> str | None:
+        """What is wrong with a checkpoint, in words; None if it is whole."""
+        try:
+            stored = read_json(self._digest(step))
+        except FileNotFoundError:
+            return "it has no digest: half-written"
+        except ValueError:
+            return "its digest is damaged"
+        if not isinstance(stored, dict):
+            return "its digest is damaged"
+        found = _digests(self._path(step))
+        for name in sorted(stored.keys() | found.keys()):
+            if name not in found:
+                return f"{name} is missing"
+            if stored.get(name) != found[name]:
+                return f"{name} differs from its digest"
+        return None
+
+    def _set_aside(self, step: int, fault: str) -> None:
+        path, aside = self._path(step), self._directory / SET_ASIDE / str(step)
+        message = f"repjax: checkpoint {path} is not used: {fault}"
+        if self._read_only:
+            print(message, file=sys.stderr)
+            return
+        if aside.exists():
+            remove_tree(aside)
+        aside.parent.mkdir(exist_ok=True)
+        path.rename(aside)
+        self._digest(step).unlink(missing_ok=True)
+        print(f"{message}; moved to {aside}", file=sys.stderr)
+
+
+def _as_os_error(error: Exception, path: Path) -> Exception:
+    """The OSError that tensorstore hides in a ValueError, or the error itself."""
+    if code := re.search(r"os_error_code='(\d+)'", str(error)):
+        number = int(code[1])
+        return OSError(number, os.strerror(number), str(path))
+    return error
+
+
+def _digests(directory: Path) -> dict[str, str]:
+    """SHA-256 of every file below `directory`, by its path in there."""
+    digests = {}
+    for path in sorted(directory.rglob("*")):
+        if path.is_file():
+            with path.open("rb") as file:
+                digest = hashlib.file_digest(file, "sha256").hexdigest()
+            digests[str(path.relative_to(directory))] = digest
+    return digests

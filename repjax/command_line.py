@@ -5,21 +5,35 @@ can be imported side by side. `absl.app.run` knows the global one only, gives ba
 exit code 1, and lets some errors of config_flags pass as tracebacks.
 """
 
+import errno
 import importlib.util
+import os
 import re
+import signal
 import sys
 import traceback
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from absl import flags
 from ml_collections import ConfigDict
 
 from repjax.config import Config, rules_of
+from repjax.files import as_path, is_local
 from repjax.rules import ConfigError, check_key
 
 BAD_INPUT = 2
+
+STOPPED = 75
+"""Exit code after a signal: what was saved is whole, calling again goes on."""
+
+_OF_THE_DISK = (
+    errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO,
+    errno.EFBIG, errno.ENOTDIR, errno.EISDIR, errno.ESTALE, errno.EEXIST, errno.ENOENT,
+    errno.ENAMETOOLONG, errno.ELOOP, errno.ENOTEMPTY,
+)  # fmt: skip
+"""Errors that are no fault of the program's."""
 
 
 class ConfigFileParser(flags.ArgumentParser):
@@ -64,6 +78,10 @@ def run(
         operands: what its arguments besides flags are called, such as RUN_DIR; `main`
             is then called with their list. Empty if it takes none.
     """
+    # Training notes both and ends with a checkpoint; before and after it there is
+    # nothing to save.
+    handled = (signal.SIGTERM, signal.SIGINT)
+    before = {number: signal.signal(number, _interrupt) for number in handled}
     try:
         rest = parse_flags(sys.argv, flag_values, operands)
         if rest is None:
@@ -74,8 +92,64 @@ def run(
         else:
             main()
     except ConfigError as error:
-        print("repjax:", *str(error).split(), file=sys.stderr)
-        sys.exit(BAD_INPUT)
+        refuse(str(error))
+    except OSError as error:
+        if error.errno not in _OF_THE_DISK:
+            raise
+        refuse(
+            f"{error.filename or 'a file'}: {error.strerror}; what was saved before is "
+            "whole: mend this and call again"
+        )
+    except (Interrupted, KeyboardInterrupt):
+        print("repjax: interrupted; call again to go on", file=sys.stderr)
+        sys.exit(STOPPED)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+class Interrupted(BaseException):
+    """A signal came while there was nothing to save.
+
+    No KeyboardInterrupt: Python remembers one that passed through an `exec`, as in an
+    import, and ends by the signal whatever exit code is asked for.
+    """
+
+
+def _interrupt(_number: int, _frame: Any) -> NoReturn:
+    raise Interrupted
+
+
+def refuse(message: str) -> NoReturn:
+    """One line on stderr, and the exit code of bad input."""
+    print("repjax:", *message.split(), file=sys.stderr)
+    sys.exit(BAD_INPUT)
+
+
+def usable_directory(flag: str, name: str | None) -> Path:
+    """The directory that a flag names; it exists and can be written to from here on.
+
+    Args:
+        flag: with its dashes.
+        name: a path on this machine or gs://…
+    """
+    if not name:
+        raise ConfigError(f"{flag}: missing; use a directory, which will be created")
+    directory = as_path(name)
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(
+            f"{flag}: {name!r}: {error.strerror}; use a directory"
+        ) from None
+    except ImportError:
+        raise ConfigError(
+            f"{flag}: {name!r} is in a bucket, which needs the extra `gcs`; "
+            "use pip install -e '.[gcs]'"
+        ) from None
+    if is_local(directory) and not os.access(directory, os.W_OK | os.X_OK):
+        raise ConfigError(f"{flag}: {name!r} is read-only; use one that is yours")
+    return directory
 
 
 def parse_flags(
@@ -145,6 +219,7 @@ def _describe(error: Exception, file: Path) -> str:
     if isinstance(error, SyntaxError):
         return f"line {error.lineno} of {error.filename}: {error.msg}"
     frames = traceback.extract_tb(error.__traceback__)
-    lines = [frame.lineno for frame in frames if frame.filename == str(file)]
-    where = f"line {lines[-1]}: " if lines else ""
+    # A frame names its file in full, the flag perhaps not.
+    here = [frame for frame in frames if Path(frame.filename) == file.absolute()]
+    where = f"line {here[-1].lineno}: " if here else ""
     return f"{where}{type(error).__name__}: {error}"

@@ -30,8 +30,11 @@ from repjax.rules import (
 )
 
 ARCHITECTURES = ("mlp", "bilinear", "transformer")
-SIZE = integer(at_least=1)
-SEED = integer(at_least=0, at_most=2**31 - 1)
+SIZE = integer(at_least=1, at_most=1_000_000)
+STEPS = integer(at_least=1, at_most=2**31 - 1)
+NUM_SEEDS = integer(at_least=1, at_most=100_000)
+LAST_SEED = 2**31 - 1
+SEED = integer(at_least=0, at_most=LAST_SEED)
 
 Settings = TypeVar("Settings")
 
@@ -70,7 +73,7 @@ class TransformerConfig:
 class EvaluationConfig:
     """When metrics are taken; step 0 and the last step are always among them."""
 
-    num_evaluations: int = setting(integer(at_least=2))
+    num_evaluations: int = setting(integer(at_least=2, at_most=100_000))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,7 +81,7 @@ class CheckpointConfig:
     """How often a cell is saved, and how many of its checkpoints stay."""
 
     every_seconds: float = setting(real(at_least=0.0))
-    keep: int = setting(SIZE)
+    keep: int = setting(integer(at_least=2))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,7 +89,7 @@ class RunSettings:
     """What a run needs besides its group, architecture and seed."""
 
     task: str = setting(text("a word in a, b, a^-1, b^-1 such as a*b"))
-    num_steps: int = setting(SIZE)
+    num_steps: int = setting(STEPS)
     train_fraction: float = setting(real(above=0.0, below=1.0))
     matmul_precision: str = setting(choice("default", "high", "highest"))
     optimizer: OptimizerConfig
@@ -95,6 +98,7 @@ class RunSettings:
     evaluation: EvaluationConfig
     checkpoint: CheckpointConfig
     max_chunk_seconds: float = setting(real(above=0.0))
+    runs_per_device: int = setting(integer(at_least=0))
 
     def to_json(self) -> dict[str, Any]:
         """These settings as JSON has them: nested dicts, lists for tuples."""
@@ -119,7 +123,7 @@ def rules_of(cls: Any, prefix: str = "") -> dict[str, Rule]:
 
 
 SWEEPABLE = rules_of(RunSettings)
-OVERRIDABLE = {"num_seeds": SIZE, "first_seed": SEED} | SWEEPABLE
+OVERRIDABLE = {"num_seeds": NUM_SEEDS, "first_seed": SEED} | SWEEPABLE
 
 
 def _parse_overrides(value: Any) -> tuple[tuple[str, str, Any], ...]:

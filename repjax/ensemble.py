@@ -1,13 +1,12 @@
 """All runs of a cell at once: the only file that knows the `run` axis.
 
 Everything else is written for one run. Here the runs are sharded over devices, with no
-communication, and on each device either batched (`vmap`, where one run cannot fill the
-device) or taken in turn (`lax.map`, on CPUs).
+communication, and on each device they take turns: as many at once as `plan.py` says,
+one on CPUs, all that fit on GPUs and TPUs, which one small network cannot fill.
 """
 
-import math
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from functools import cached_property, partial
 from typing import Any
 
@@ -16,12 +15,15 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
+from repjax import backend, hosts
 from repjax.analysis.basis import build_basis
 from repjax.analysis.evaluate import evaluate
 from repjax.config import CellConfig
 from repjax.groups import build_group
+from repjax.metrics import COUNTS, IN_TABLES, PER_IRREP
 from repjax.models import build_model
 from repjax.optim import build_optimizer
+from repjax.plan import EVALUATIONS_AT_ONCE, Plan, make_plan
 from repjax.state import RunState
 from repjax.step import init_run, train_steps
 from repjax.typing import Array, Int
@@ -32,48 +34,22 @@ ROOT_SEED = 0
 _BY_RUN = PartitionSpec("run")
 _SAME = PartitionSpec()
 
-EVALUATIONS_AT_ONCE = 8
-"""Runs evaluated together on an accelerator; each needs a few blocks of 8 MB."""
+_REST = tuple(name for name in (*COUNTS, *PER_IRREP) if name not in IN_TABLES)
 
 
-def one_device_per_core() -> None:
-    """Makes every core of the host a device; call before jax is first used.
-
-    XLA runs one of these small programs on little more than one core (on 2 cores, two
-    devices train 2.0 times as many steps a second as one), so runs are spread over
-    cores as over accelerators. JAX_NUM_CPU_DEVICES stands above this.
-    """
-    if "JAX_NUM_CPU_DEVICES" not in os.environ:
-        jax.config.update("jax_num_cpu_devices", _num_cores())
+def plan_for(cell: CellConfig, devices: Sequence[jax.Device] | None = None) -> Plan:
+    """How the runs of `cell` are laid out on `devices`, by default on all."""
+    devices = devices or jax.devices()
+    on_cpu = devices[0].platform == "cpu"
+    return make_plan(cell, len(devices), on_cpu, _memory(devices[0]))
 
 
-def _num_cores() -> int:
-    """Cores that this process may use; macOS and Windows know no affinity."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
-def usable_devices(num_runs: int) -> list[jax.Device]:
-    """The devices that `num_runs` runs are spread over.
-
-    Accelerators no more than there are runs. On CPUs all: cores without a run rest, and
-    the program, whose rounding is not quite the same for another number of devices, is
-    that of any other number of runs.
-    """
-    devices = jax.devices()
-    return devices if devices[0].platform == "cpu" else devices[:num_runs]
-
-
-def slots_per_device(num_runs: int, devices: Sequence[jax.Device]) -> int:
-    """Number of runs that the program on each device holds, padding included.
-
-    On CPUs at least two, though a second one that is padding takes no turn: indexing an
-    array of one run is no indexing to XLA, which then fuses and rounds in another way,
-    and the bits of a run would depend on how many runs share its device.
-    """
-    per_device = math.ceil(num_runs / len(devices))
-    return max(per_device, 2) if devices[0].platform == "cpu" else per_device
+def _memory(device: jax.Device) -> int | None:
+    """Bytes of a device, of the whole host for a CPU; None where nobody says."""
+    if device.platform == "cpu":
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    statistics = device.memory_stats() or {}
+    return statistics.get("bytes_limit")
 
 
 class Ensemble:
@@ -82,26 +58,28 @@ class Ensemble:
     Attributes:
         cell: what is trained.
         num_runs: runs of the cell.
+        plan: how the runs are laid out.
         width: runs that the arrays hold; `fetch` drops what is padding.
         mesh: the devices, in one row.
     """
 
     def __init__(self, cell: CellConfig, devices: Sequence[jax.Device] | None = None):
         """Prepares the programs of `cell`; each is compiled when first called."""
-        devices = devices or usable_devices(len(cell.seeds))
+        self.plan = plan_for(cell, devices)
+        devices = (devices or jax.devices())[: self.plan.devices]
         group = build_group(cell.group)
         self.cell = cell
         self.num_runs = len(cell.seeds)
         self.mesh = Mesh(np.array(devices), ("run",), axis_types=(AxisType.Auto,))
-        slots = slots_per_device(self.num_runs, devices)
-        self.width = slots * len(devices)
-        turn, device = np.divmod(np.arange(self.num_runs), len(devices))
-        self._slot = slots * device + turn
-        self._turns = np.bincount(device, minlength=len(devices)).astype(np.int32)
+        self.width = self.plan.width
+        place, device = np.divmod(np.arange(self.num_runs), len(devices))
+        self._slot = self.plan.slots * device + place
+        # Turns that each device takes, `at_once` runs at a time.
+        held = np.bincount(device, minlength=len(devices))
+        self._turns = -(-held // self.plan.at_once).astype(np.int32)
         self.model = build_model(cell, group.order)
         self.optimizer = build_optimizer(cell.optimizer)
         self.basis = build_basis(group, cell.task)
-        self.in_turn = devices[0].platform == "cpu"
 
     def init(self) -> RunState:
         """Every run at step 0."""
@@ -111,20 +89,46 @@ class Ensemble:
         """`num_steps` steps of every run; `state` is donated. Also the last losses."""
         return self._train(state, self._turns, jnp.int32(num_steps))
 
-    def evaluate(self, state: RunState) -> dict[str, np.ndarray]:
-        """Every metric of every run, without padding."""
-        return self.fetch(self._evaluate(state, self._turns, self.basis))
+    def evaluate(
+        self, state: RunState, only_tables: bool = False
+    ) -> dict[str, np.ndarray]:
+        """Every metric of every run, without padding.
+
+        Args:
+            state: the runs.
+            only_tables: leave out what no table shows, the costly part for large
+                groups: ablations by irrep take 5 times as long as all else for S6.
+        """
+        # Two programs, so that a table has the same bits whether or not the rest is
+        # wanted: as one they are fused, and round, in another way.
+        programs = [self._evaluate_tables]
+        if not only_tables:
+            programs.append(self._evaluate_rest)
+        basis = self._put(self.basis, _SAME)
+        measured: dict[str, np.ndarray] = {}
+        for program in programs:
+            measured |= self.fetch(program(state, self._turns, basis))
+        return measured
 
     def fetch(self, tree: Any) -> Any:
         """The tree on the host, without padding."""
-        return jax.tree.map(lambda x: x[self._slot], jax.device_get(tree))
+        return jax.tree.map(lambda x: x[self._slot], hosts.gather(tree))
 
     def place(self, tree: Any) -> Any:
         """The tree of a fetched ensemble on the devices, padded with its first run."""
         run = np.zeros(self.width, int)
         run[self._slot] = np.arange(self.num_runs)
-        by_run = NamedSharding(self.mesh, _BY_RUN)
-        return jax.device_put(jax.tree.map(lambda x: x[run], tree), by_run)
+        return self._put(jax.tree.map(lambda x: np.asarray(x)[run], tree), _BY_RUN)
+
+    def _put(self, tree: Any, spec: PartitionSpec) -> Any:
+        """Arrays that every host has, on the devices of all hosts."""
+        sharding = NamedSharding(self.mesh, spec)
+        return jax.tree.map(
+            lambda x: jax.make_array_from_callback(
+                x.shape, sharding, np.asarray(x).__getitem__
+            ),
+            tree,
+        )
 
     def abstract(self) -> RunState:
         """Shapes and types of a fetched state."""
@@ -150,29 +154,48 @@ class Ensemble:
             model=self.model,
             optimizer=self.optimizer,
             labels=self.basis.labels,
+            block=self.plan.block,
         )
+
+        at_once = self.plan.at_once
 
         def train(state, num_turns, num_steps):
             def one(run):
                 return step(run, num_steps)
 
-            if self.in_turn:
-                return _in_turn(one, state, num_turns[0])
-            return jax.vmap(one)(state)
+            batched = _alone(one) if at_once == 1 else jax.vmap(one)
+            return _in_turn(batched, state, num_turns[0], at_once)
 
         return self._compile(train, (_BY_RUN, _BY_RUN, _SAME), donate_argnums=0)
 
     @cached_property
-    def _evaluate(self) -> Callable[..., dict[str, Array]]:
+    def _evaluate_tables(self) -> Callable[..., dict[str, Array]]:
+        # They are measured in less time than they take to compile.
+        return self._evaluation(IN_TABLES, compiler_options=backend.hasty_options())
+
+    @cached_property
+    def _evaluate_rest(self) -> Callable[..., dict[str, Array]]:
+        return self._evaluation(_REST)
+
+    def _evaluation(
+        self, names: Collection[str], **jit_options
+    ) -> Callable[..., dict[str, Array]]:
+        """The program that measures these metrics; XLA drops what only others need."""
+        at_once = self.plan.at_once
+
         def evaluate_all(state, num_turns, basis):
             def one(run):
-                return evaluate(self.model, run.params, run.train_pairs, basis)
+                metrics = evaluate(self.model, run.params, run.train_pairs, basis)
+                metrics["trained_steps"] = run.step.astype(jnp.float32)
+                return {name: metrics[name] for name in names}
 
-            if self.in_turn:
-                return _in_turn(one, state, num_turns[0])
-            return jax.lax.map(one, state, batch_size=EVALUATIONS_AT_ONCE)
+            def some(runs):
+                return jax.lax.map(one, runs, batch_size=EVALUATIONS_AT_ONCE)
 
-        return self._compile(evaluate_all, (_BY_RUN, _BY_RUN, _SAME))
+            batched = _alone(one) if at_once == 1 else some
+            return _in_turn(batched, state, num_turns[0], at_once)
+
+        return self._compile(evaluate_all, (_BY_RUN, _BY_RUN, _SAME), **jit_options)
 
     def _compile(self, function: Callable, in_specs: tuple, **jit_options) -> Callable:
         """One program over all devices, which do not communicate."""
@@ -191,26 +214,40 @@ class Ensemble:
         return jax.jit(with_precision, **jit_options)
 
 
-def _in_turn(function: Callable, runs: Any, num_turns: Int[Array, ""]) -> Any:
-    """`jax.lax.map(function, runs)` for the first `num_turns` runs.
+def _in_turn(
+    batched: Callable, runs: Any, num_turns: Int[Array, ""], at_once: int
+) -> Any:
+    """`batched` of `at_once` runs at a time, in the first `num_turns` turns.
 
     The number is an operand: padding takes no turn, and one run is compiled as many
-    are (see `slots_per_device`).
+    are (see `make_plan`).
     """
 
-    def take(index):
+    def take(turn):
         return jax.tree.map(
-            lambda x: jax.lax.dynamic_index_in_dim(x, index, keepdims=False), runs
+            lambda x: jax.lax.dynamic_slice_in_dim(x, turn * at_once, at_once), runs
         )
 
-    def turn(index, results):
+    def one_turn(turn, results):
         return jax.tree.map(
-            lambda all_, one: jax.lax.dynamic_update_index_in_dim(all_, one, index, 0),
+            lambda all_, some: jax.lax.dynamic_update_slice_in_dim(
+                all_, some, turn * at_once, 0
+            ),
             results,
-            function(take(index)),
+            batched(take(turn)),
         )
 
     width = jax.tree.leaves(runs)[0].shape[0]
-    one = jax.eval_shape(lambda: function(take(0)))
-    empty = jax.tree.map(lambda x: jnp.zeros((width, *x.shape), x.dtype), one)
-    return jax.lax.fori_loop(0, num_turns, turn, empty)
+    some = jax.eval_shape(lambda: batched(take(0)))
+    empty = jax.tree.map(lambda x: jnp.zeros((width, *x.shape[1:]), x.dtype), some)
+    return jax.lax.fori_loop(0, num_turns, one_turn, empty)
+
+
+def _alone(function: Callable) -> Callable:
+    """`jax.vmap(function)` for an ensemble of one, without what batching costs."""
+
+    def of_one(runs):
+        result = function(jax.tree.map(lambda x: x[0], runs))
+        return jax.tree.map(lambda x: x[None], result)
+
+    return of_one

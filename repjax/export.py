@@ -21,11 +21,12 @@ from jaxtyping import Int
 
 from repjax import command_line
 from repjax.config import CellConfig
-from repjax.files import read_json, write_atomically
+from repjax.files import as_path, write_atomically
 from repjax.groups import build_group
 from repjax.groups.families import build_permutations
 from repjax.reference.formats import TENSORS, zero_biases
 from repjax.rules import ConfigError
+from repjax.workdirs import read_cell
 
 _FLAGS = flags.FlagValues()
 _WORKDIR = flags.DEFINE_string(
@@ -71,7 +72,7 @@ def main() -> None:
     workdir = _required(_WORKDIR, "a directory that was trained in or imported to")
     name = _required(_RUN, "CELL/SEED, such as S5_mlp/1")
     out = _required(_OUT, "a file")
-    run = read_checkpoint(Path(workdir), name)
+    run = read_checkpoint(as_path(workdir), name)
     try:
         save_export(run, Path(out))
     except OSError as error:
@@ -95,26 +96,21 @@ def read_checkpoint(workdir: Path, name: str) -> Export:
             f"--run: '{name}' names no cell in {workdir}; "
             f"use CELL/SEED with CELL in {', '.join(known) or '(none)'}"
         )
-    cell = CellConfig.from_json(read_json(directory / "config.json"))
+    cell = read_cell(directory)
     if seed not in map(str, cell.seeds):
         seeds = ", ".join(map(str, cell.seeds))
         raise ConfigError(f"--run: '{name}': {cell_name} has the seeds {seeds}")
 
     from repjax.checkpoint import Checkpoints
     from repjax.ensemble import Ensemble
-    from repjax.train import blank_metrics, evaluation_steps
 
-    ensemble = Ensemble(cell)
-    steps = evaluation_steps(cell.num_steps, cell.evaluation.num_evaluations)
-    num_irreps = ensemble.basis.characters.shape[0]
-    metrics = blank_metrics(len(cell.seeds), len(steps), num_irreps)
-    checkpoints = Checkpoints(directory / "checkpoints", cell.checkpoint.keep)
+    # Read-only: another process may be training the cell at this moment.
+    checkpoints = Checkpoints(directory / "checkpoints", read_only=True)
     try:
         step = checkpoints.latest_step()
         if step is None:
             raise ConfigError(f"--run: '{name}' has no checkpoint yet")
-        tree = {"state": ensemble.abstract(), "metrics": metrics}
-        state = checkpoints.restore(step, tree)["state"]
+        state = checkpoints.restore(step, {"state": Ensemble(cell).abstract()})["state"]
     finally:
         checkpoints.close()
     index = cell.seeds.index(int(seed))

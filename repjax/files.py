@@ -1,24 +1,61 @@
-"""Result files that are whole or not there: written beside, then renamed."""
+"""Result files that are whole or not there: written beside, then renamed.
 
+Files may lie on a disk or, with the extra `gcs`, in a bucket: `as_path("gs://…")` gives
+an object with pathlib's methods, and nothing that is handed one needs to know.
+"""
+
+import contextlib
+import io
 import json
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, cast
+
+from etils import epath
+
+from repjax.rules import ConfigError
+
+_REMOTE = "gs://"
+
+
+def as_path(name: str) -> Path:
+    """The path that `name` stands for, on this machine or in a bucket."""
+    return cast(Path, epath.Path(name)) if name.startswith(_REMOTE) else Path(name)
+
+
+def is_local(path: Path) -> bool:
+    """Whether `path` lies on this machine."""
+    return not os.fspath(path).startswith(_REMOTE)
+
+
+def remove_tree(directory: Path) -> None:
+    """Removes a folder and all in it."""
+    epath.Path(directory).rmtree()
 
 
 def write_atomically(path: Path, write: Callable[[IO[bytes]], object]) -> None:
-    """Calls `write` on a file beside `path`, then renames it to `path`."""
+    """Calls `write` on a file beside `path`, then renames it to `path`.
+
+    Raises:
+        OSError: with the name of the file, which that of a full disk lacks.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         with beside.open("wb") as file:
             write(file)
             file.flush()
-            os.fsync(file.fileno())
+            with contextlib.suppress(io.UnsupportedOperation):  # in a bucket
+                os.fsync(file.fileno())
         beside.replace(path)
+    except OSError as error:
+        if error.errno and error.filename is None:
+            error.filename = str(path)
+        raise
     finally:
-        beside.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # on a disk that is now read-only
+            beside.unlink(missing_ok=True)
 
 
 def write_text(path: Path, text: str) -> None:
@@ -32,5 +69,10 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def read_json(path: Path) -> Any:
-    """The value in a JSON file."""
-    return json.loads(path.read_text())
+    """The value in a JSON file; `ConfigError` if it holds none."""
+    try:
+        return json.loads(path.read_text())
+    except ValueError as error:
+        raise ConfigError(
+            f"{path}: not readable JSON ({error}); put back a copy of it, or remove it"
+        ) from None

@@ -3,7 +3,6 @@
 python -m repjax.main --config=experiments/s6.py --workdir=DIR [--config.key=value]
 """
 
-import os
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -13,12 +12,11 @@ from absl import flags
 from ml_collections import config_flags
 
 from repjax import command_line
+from repjax.command_line import STOPPED, usable_directory
 from repjax.config import CellConfig, from_config_dict
+from repjax.plan import describe
 from repjax.rules import ConfigError
-from repjax.sweep import describe, expand, parse_shard, take_shard
-
-STOPPED = 75
-"""Exit code after a signal: everything is saved, calling again goes on."""
+from repjax.sweep import expand, parse_shard, take_shard
 
 _FLAGS = flags.FlagValues()
 _CONFIG = config_flags.DEFINE_config_file(
@@ -57,20 +55,20 @@ def main() -> None:
         raise ConfigError(
             "--config: missing; use an experiment such as experiments/s6.py"
         )
+    if _DISTRIBUTED.value and _SHARD.value is not None:
+        raise ConfigError("--distributed: not with --shard, whose processes never meet")
     config = from_config_dict(_CONFIG.value)
     typed_in = config_flags.get_override_values(_FLAGS["config"])
     cells = expand(config, typed_in)
     if _SHARD.value is not None:
         cells = take_shard(cells, *parse_shard(_SHARD.value))
     if _DRY_RUN.value:
-        print(describe(cells))
+        print(describe(cells, _SHARD.value))
         return
     if not cells:
         print(f"repjax: no run is left for shard {_SHARD.value}")
         return
-    workdir = check_workdir(_WORKDIR.value)
-    if _DISTRIBUTED.value:
-        join_processes()
+    workdir = usable_directory("--workdir", _WORKDIR.value)
     request = {
         "config_file": config_flags.get_config_filename(_FLAGS["config"]),
         "config": config.to_json(),
@@ -85,54 +83,44 @@ def train(
 ) -> None:
     """Trains all cells, and after each writes the tables of what is there."""
     # jax, only once the input is known to be good.
-    from repjax.ensemble import one_device_per_core
+    from repjax import backend, hosts
+    from repjax.ensemble import plan_for
     from repjax.manifest import write_manifest
-    from repjax.progress import build_progress
+    from repjax.progress import Progress, build_progress
     from repjax.report.seeds import write_seeds
     from repjax.report.table3 import print_table3, write_table3
     from repjax.results import load_workdir
     from repjax.train import Stopped, claim_directory, train_sweep
 
-    one_device_per_core()
+    backend.prepare()
+    if _DISTRIBUTED.value:
+        join_processes()
     for cell in cells:  # a conflict in the last one is to be known before the first
         claim_directory(cell, workdir / cell.name)
-    write_manifest(workdir, cells, request)
+    if hosts.is_first():
+        load_workdir(workdir)  # so is a damaged file of a cell of another sweep
+        write_manifest(workdir, cells, request)
+        print(describe(cells, _SHARD.value, [plan_for(cell) for cell in cells]))
     try:
-        with build_progress() as progress:
+        with build_progress() if hosts.is_first() else Progress() as progress:
             for _ in train_sweep(cells, workdir, progress):
-                results = load_workdir(workdir)
-                write_seeds(results, workdir)
-                write_table3(results, workdir)
+                if hosts.is_first():
+                    results = load_workdir(workdir)
+                    write_seeds(results, workdir)
+                    write_table3(results, workdir)
     except Stopped as stopped:
         print(f"repjax: {stopped}; call again to go on", file=sys.stderr)
         sys.exit(STOPPED)
-    print_table3(load_workdir(workdir))
-
-
-def check_workdir(name: str | None) -> Path:
-    """The work directory, which exists and can be written to from here on."""
-    if not name:
-        raise ConfigError("--workdir: missing; use a directory, which will be created")
-    workdir = Path(name)
-    try:
-        workdir.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ConfigError(
-            f"--workdir: {name!r}: {error.strerror}; use a directory"
-        ) from None
-    if not os.access(workdir, os.W_OK | os.X_OK):
-        raise ConfigError(f"--workdir: {name!r} is read-only; use one that is yours")
-    return workdir
+    if hosts.is_first():
+        print_table3(load_workdir(workdir))
 
 
 def join_processes() -> None:
     """Makes the devices of all hosts of a slice one mesh."""
-    if _SHARD.value is not None:
-        raise ConfigError("--distributed: not with --shard, whose processes never meet")
-    import jax
+    from repjax import hosts
 
     try:
-        jax.distributed.initialize()
+        hosts.join()
     except (RuntimeError, ValueError) as error:
         raise ConfigError(
             f"--distributed: no multi-host slice found: {error}"

@@ -1,5 +1,7 @@
 """What made the numbers in a workdir: code, versions, devices, settings."""
 
+import json
+import os
 import platform
 import subprocess
 from collections.abc import Mapping, Sequence
@@ -10,9 +12,11 @@ from typing import Any
 import jax
 
 from repjax import __version__
+from repjax.backend import processor
 from repjax.config import CellConfig
-from repjax.ensemble import slots_per_device, usable_devices
-from repjax.files import write_json
+from repjax.ensemble import plan_for
+from repjax.files import read_json, write_json
+from repjax.rules import ConfigError
 
 _PACKAGES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy")
 
@@ -20,41 +24,55 @@ _PACKAGES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy")
 def write_manifest(
     workdir: Path, cells: Sequence[CellConfig], request: Mapping[str, Any]
 ) -> None:
-    """Writes `workdir`/manifest.json.
+    """Writes `workdir`/manifest.json: this call, and under `earlier` those before it.
+
+    A call that says what the one before said is not noted again.
 
     Args:
         workdir: where the sweep goes.
         cells: what is trained there.
         request: config file, config, overrides and shard as the user gave them.
     """
-    write_json(
-        workdir / "manifest.json",
-        {
-            **request,
-            "versions": {"repjax": __version__, "python": platform.python_version()}
-            | {package: version(package) for package in _PACKAGES},
-            "commit": commit(),
-            "devices": [device.device_kind for device in jax.devices()],
-            "processor": processor(),
-            "cells": {cell.name: _program(cell) for cell in cells},
-        },
-    )
+    path = workdir / "manifest.json"
+    call = {
+        **request,
+        "versions": {"repjax": __version__, "python": platform.python_version()}
+        | {package: version(package) for package in _PACKAGES},
+        "commit": commit(),
+        "devices": [device.device_kind for device in jax.devices()],
+        "processor": processor(),
+        "cells": {cell.name: _program(cell) for cell in cells},
+    }
+    call = json.loads(json.dumps(call))
+    last = read_json(path) if path.exists() else {}
+    if not isinstance(last, dict):
+        raise ConfigError(
+            f"{path}: not a manifest; put back a copy of it, or remove it"
+        )
+    earlier = last.pop("earlier", [])
+    if last and last != call:
+        earlier.append(last)
+    write_json(path, call | {"earlier": earlier})
 
 
 def _program(cell: CellConfig) -> dict[str, Any]:
     """What decides the bits of a cell besides its settings."""
-    num_runs = len(cell.seeds)
-    devices = usable_devices(num_runs)
+    plan = plan_for(cell)
     return {
-        "runs": num_runs,
-        "devices": len(devices),
-        "ensemble_width": slots_per_device(num_runs, devices) * len(devices),
+        "runs": plan.runs,
+        "devices": plan.devices,
+        "ensemble_width": plan.width,
+        "at_once": plan.at_once,
+        "block": plan.block,
         "matmul_precision": cell.matmul_precision,
     }
 
 
 def commit() -> str:
-    """Commit of the code, with `-dirty` after it if files differ; or `unknown`."""
+    """Commit of the code, with `-dirty` after it if files differ; or `unknown`.
+
+    Where there is no repository, as in an image, REPJAX_COMMIT says it.
+    """
     command = ["git", "describe", "--always", "--abbrev=40", "--dirty"]
     try:
         done = subprocess.run(
@@ -66,16 +84,5 @@ def commit() -> str:
             timeout=10,
         )
     except (OSError, subprocess.SubprocessError):
-        return "unknown"
+        return os.environ.get("REPJAX_COMMIT", "unknown")
     return done.stdout.strip()
-
-
-def processor() -> str:
-    """Name of the host's processor as the system gives it."""
-    try:
-        for line in Path("/proc/cpuinfo").read_text().splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    except OSError:
-        pass
-    return platform.processor() or platform.machine()

@@ -1,7 +1,7 @@
 """Names of the metrics, and the thresholds that turn them into words.
 
-Every metric is defined in docs/metrics.md. Shares (`fve_*`, `hidden_*`) and accuracies
-are in [0, 1], similarities in [−1, 1], losses in nats.
+Every metric is defined in docs/metrics.md. Shares (`fve_*`, `hidden_*`, `cluster_a`, …)
+and accuracies are in [0, 1], similarities in [−1, 1], losses in nats.
 """
 
 SCALARS = (
@@ -19,7 +19,10 @@ SCALARS = (
     "fve_mlp_ab",
     "weight_norm_sq",
 )
-"""One number for each run and evaluation."""
+"""One number for each run and evaluation; the columns of seeds.csv."""
+
+COUNTS = ("neurons_off", "neurons_disagreeing", "trained_steps")
+"""One number for each run and evaluation, whole."""
 
 PER_IRREP = (
     "logit_similarity",
@@ -31,14 +34,28 @@ PER_IRREP = (
     "hidden_ab",
     "irrep_restricted_loss",
     "irrep_excluded_loss",
+    "without_a_loss",
+    "without_b_loss",
+    "without_ab_loss",
+    "cluster_neurons",
+    "cluster_a",
+    "cluster_b",
+    "cluster_ab",
+    "logit_map_similarity",
 )
 """One number for each run, evaluation and real irrep."""
+
+IN_TABLES = (*SCALARS, "trained_steps", "logit_similarity")
+"""What seeds.csv and Table 3 are made of; the similarity decides what is key."""
 
 KEY_SIMILARITY = 0.005
 """A non-trivial irrep is key when its logit similarity is above this."""
 
 LEARNED_SIMILARITY = 0.05
 """An irrep is learned at the first evaluated step with a similarity above this."""
+
+NEURON_POWER = 1.0
+"""A neuron is off when it receives less than this, in a cluster when more from it."""
 
 GENERALISED = 0.99
 """A run has generalised when its final test accuracy is at least this."""

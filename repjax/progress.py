@@ -4,7 +4,6 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from datetime import timedelta
-from typing import Protocol, runtime_checkable
 
 import numpy as np
 from rich.console import Console
@@ -22,9 +21,8 @@ SECONDS_OF_RATE = 30.0
 often than late ones, and a mean since the start would promise hours too many."""
 
 
-@runtime_checkable
-class Progress(Protocol):
-    """What training tells of itself.
+class Progress:
+    """What training tells of itself; this one says nothing.
 
     A context manager, because a live display must be taken down however training ends.
     """
@@ -56,10 +54,6 @@ def build_progress(console: Console | None = None) -> Progress:
     console = console or Console()
     is_terminal = console.file.isatty() and not console.is_dumb_terminal
     return LiveProgress(console) if is_terminal else PlainProgress(console)
-
-
-class NoProgress(Progress):
-    """Says nothing."""
 
 
 class Status:
@@ -132,6 +126,9 @@ class Status:
         if "test_accuracy" in self._latest:
             generalised = int((self._latest["test_accuracy"] >= GENERALISED).sum())
             parts.append(f"generalised {generalised}/{self.num_runs}")
+        diverged = int((~np.isfinite(self._latest.get("train_loss", 0.0))).sum())
+        if diverged:
+            parts.append(f"diverged {diverged}/{self.num_runs}")
         return "  ".join(parts)
 
     def total(self) -> str:
@@ -250,6 +247,8 @@ def run_lines(results: CellResults) -> Iterator[str]:
     for run, seed in enumerate(results.cell.seeds):
         irreps = ", ".join(results.key_irreps(run)) or "none"
         verdict = "generalised    " if generalised[run] else "not generalised"
+        if results.diverged[run]:
+            verdict = f"diverged at step {int(results.final('trained_steps')[run]):,}"
         yield (
             f"  seed {seed:{width}}  {verdict}  test loss {losses[run]:.2e}"
             f"  key irreps: {irreps}"

@@ -6,7 +6,6 @@ A RUN_DIR holds cfg.json and model.pt, as the authors published them. Runs of th
 group, architecture and settings become one cell. Needs the extra `torch`.
 """
 
-import importlib.util
 import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -18,9 +17,11 @@ import numpy as np
 from absl import flags
 
 from repjax import command_line
+from repjax.command_line import usable_directory
 from repjax.config import SWEEPABLE, CellConfig, flatten
 from repjax.reference.formats import PAPER
-from repjax.reference.runs import PublishedRun, read_run
+from repjax.reference.runs import PublishedRun, read_run, require_torch
+from repjax.results import TRAJECTORY
 from repjax.rules import ConfigError
 
 _FLAGS = flags.FlagValues()
@@ -30,23 +31,24 @@ _WORKDIR = flags.DEFINE_string(
 
 
 def main(run_dirs: Sequence[str]) -> None:
-    """Published weights → checkpoints and results of cells."""
+    """Published weights → checkpoints of cells."""
     if not _WORKDIR.value:
         raise ConfigError("--workdir: missing; use a directory, which will be created")
-    if importlib.util.find_spec("torch") is None:
-        raise ConfigError(
-            "torch is not installed, which reads published weights; "
-            "use pip install -e '.[torch]'"
-        )
-    runs: list[PublishedRun] = []
+    require_torch()
+    runs: dict[CellConfig, PublishedRun] = {}
     failures = []
     for name in run_dirs:
         try:
-            runs.append(read_run(Path(name)))
+            run = read_run(Path(name))
         except ConfigError as error:
             failures.append(f"{name}: {error}")
+            continue
+        same = runs.setdefault(run.cell, run)
+        if same is not run:
+            failures.append(f"{name}: settings and seed are those of {same.directory}")
     if runs:
-        failures += write_runs(runs, Path(_WORKDIR.value))
+        workdir = usable_directory("--workdir", _WORKDIR.value)
+        failures += write_runs(list(runs.values()), workdir)
     for failure in failures:
         print("repjax:", *failure.split(), file=sys.stderr)
     if failures:
@@ -56,10 +58,10 @@ def main(run_dirs: Sequence[str]) -> None:
 def write_runs(runs: Sequence[PublishedRun], workdir: Path) -> list[str]:
     """Writes the cells and a manifest; returns which runs failed, and why."""
     # jax, only once there is something to import.
-    from repjax.ensemble import one_device_per_core
+    from repjax import backend
     from repjax.manifest import write_manifest
 
-    one_device_per_core()
+    backend.prepare()
     done, failures = [], []
     for cell, members in gather(runs):
         try:
@@ -106,26 +108,21 @@ def gather(
 
 
 def write_cell(cell: CellConfig, runs: Sequence[PublishedRun], workdir: Path) -> None:
-    """A finished cell: settings, one checkpoint, and results of the last step.
+    """A finished cell: settings and one checkpoint; `repjax.table3` measures it.
 
     AdamW's moments are lost, and with them the past: the metrics of earlier steps are
-    blank, and key irreps stand in order of similarity.
+    blank, and key irreps stand in order of similarity. An import of the same runs
+    before this one is replaced.
     """
     import jax
 
     from repjax.checkpoint import Checkpoints
     from repjax.ensemble import Ensemble
-    from repjax.train import (
-        blank_metrics,
-        claim_directory,
-        evaluation_steps,
-        reevaluate,
-    )
+    from repjax.train import blank_metrics, claim_directory, evaluation_steps
 
-    if len(set(cell.seeds)) < len(cell.seeds):
-        raise ConfigError(f"{cell.name} has seeds {cell.seeds}; import each once")
     directory = workdir / cell.name
     claim_directory(cell, directory)
+    (directory / TRAJECTORY).unlink(missing_ok=True)
     ensemble = Ensemble(cell)
     state = jax.tree.map(lambda x: np.zeros(x.shape, x.dtype), ensemble.abstract())
     weights = {
@@ -136,20 +133,14 @@ def write_cell(cell: CellConfig, runs: Sequence[PublishedRun], workdir: Path) ->
         params={"params": weights},
         train_pairs=np.stack([run.train_pairs for run in runs]),
     )
-    num_evaluations = len(
-        evaluation_steps(cell.num_steps, cell.evaluation.num_evaluations)
-    )
-    metrics = blank_metrics(
-        len(runs), num_evaluations, ensemble.basis.characters.shape[0]
-    )
+    steps = evaluation_steps(cell.num_steps, cell.evaluation.num_evaluations)
+    num_irreps = ensemble.basis.characters.shape[0]
+    metrics = blank_metrics(len(runs), len(steps), num_irreps)
     checkpoints = Checkpoints(directory / "checkpoints", cell.checkpoint.keep)
     try:
         checkpoints.save(cell.num_steps, {"state": state, "metrics": metrics})
     finally:
         checkpoints.close()
-    results = reevaluate(directory)
-    assert results
-    results.save(directory)
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ import numpy as np
 from repjax.config import CellConfig
 from repjax.files import write_atomically
 from repjax.metrics import GENERALISED, KEY_SIMILARITY, LEARNED_SIMILARITY
+from repjax.rules import ConfigError
 
 TRAJECTORY = "trajectory.npz"
 
@@ -95,13 +96,18 @@ class CellResults:
         return tuple(self.irreps[i] for i in order if self.is_key[run, i])
 
     @property
+    def diverged(self) -> np.ndarray:
+        """Whether each run was ended by a loss that is not finite: (run) bool."""
+        return self.final("trained_steps") < self.steps[-1]
+
+    @property
     def generalised(self) -> np.ndarray:
         """Whether each run has generalised: (run) bool."""
         return self.final("test_accuracy") >= GENERALISED
 
     def save(self, directory: Path) -> Path:
         """Writes `directory`/trajectory.npz in one step and returns its path."""
-        path = Path(directory) / TRAJECTORY
+        path = directory / TRAJECTORY
         arrays: dict[str, Any] = {
             "cell": np.array(json.dumps(self.cell.to_json())),
             "irreps": np.array(self.irreps),
@@ -115,7 +121,7 @@ class CellResults:
     @staticmethod
     def exists(directory: Path) -> bool:
         """Whether `directory` has a trajectory: its cell is finished."""
-        return (Path(directory) / TRAJECTORY).exists()
+        return (directory / TRAJECTORY).exists()
 
     @classmethod
     def load(cls, directory: Path) -> "CellResults":
@@ -123,9 +129,9 @@ class CellResults:
 
         Raises:
             FileNotFoundError: if there is no trajectory.
-            ValueError: if the file is damaged or of another kind.
+            ConfigError: if the file is damaged or of another kind.
         """
-        path = Path(directory) / TRAJECTORY
+        path = directory / TRAJECTORY
         try:
             # Opened here: np.load leaks the file when it is no whole archive.
             with path.open("rb") as file, np.load(file) as archive:
@@ -144,10 +150,10 @@ class CellResults:
         except FileNotFoundError:
             raise
         except Exception as error:  # zipfile, zlib, numpy and json each have their own
-            raise ValueError(f"{path}: not a readable trajectory ({error})") from error
+            raise ConfigError(f"{path}: not a readable trajectory ({error})") from error
 
 
 def load_workdir(workdir: Path) -> tuple[CellResults, ...]:
     """Results of all cells in a workdir that have any, by name of the cell."""
-    paths = sorted(Path(workdir).glob(f"*/{TRAJECTORY}"))
+    paths = sorted(workdir.glob(f"*/{TRAJECTORY}"))
     return tuple(CellResults.load(path.parent) for path in paths)

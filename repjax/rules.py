@@ -53,8 +53,9 @@ def integer(*, at_least: int, at_most: int | None = None) -> Rule:
 
     def convert(value: Any) -> int:
         require(isinstance(value, Integral) and not isinstance(value, bool))
+        value = int(value)
         require(at_least <= value and (at_most is None or value <= at_most))
-        return int(value)
+        return value
 
     if at_most is None:
         return Rule(f"an integer, at least {at_least}", convert)

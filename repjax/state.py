@@ -15,7 +15,8 @@ class RunState(struct.PyTreeNode):
     their way to a file, and bare shapes.
 
     Attributes:
-        step: optimiser steps taken, an int32 scalar.
+        step: optimiser steps taken, an int32 scalar; fewer than its cell's if its loss
+            became non-finite, after which it takes none.
         params: weights.
         opt_state: AdamW's moments.
         train_pairs: indices a·n + b of the training pairs, increasing int32.

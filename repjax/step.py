@@ -14,13 +14,6 @@ from repjax.models import Model
 from repjax.state import RunState
 from repjax.typing import Array, Int, Key, Scalar
 
-PAIRS_AT_ONCE = 2**16
-"""Pairs whose activations and logits exist together: bounds the memory of a step.
-
-The S6 transformer has 207,360 training pairs, 4 GB of activations and logits if they
-all exist at once. Every other cell of the paper fits in one block.
-"""
-
 
 def init_run(
     key: Key[Array, ""],
@@ -46,11 +39,14 @@ def train_steps(
     model: Model,
     optimizer: optax.GradientTransformation,
     labels: Int[Array, "group group"],
+    block: int | None = None,
 ) -> tuple[RunState, Scalar]:
     """`num_steps` full-batch steps of one run, and the loss that the last one saw.
 
     `num_steps` is an operand of the loop, not a constant of the program, so chunks of
-    every length share one compilation.
+    every length share one compilation. `block` is the number of pairs whose activations
+    may exist together, all by default. A run whose loss is no longer finite is frozen:
+    its weights stay as they are, and its `step` is the one at which that was seen.
     """
 
     def loss_of(params, pairs):
@@ -59,40 +55,42 @@ def train_steps(
         return jnp.mean(cross_entropy(model.apply(params, left, right), label))
 
     def step(_, carry):
-        params, opt_state, _ = carry
+        params, opt_state, taken, _ = carry
         loss, gradient = _mean_over_blocks(
-            partial(jax.value_and_grad(loss_of), params), state.train_pairs
+            partial(jax.value_and_grad(loss_of), params), state.train_pairs, block
         )
         updates, opt_state = optimizer.update(gradient, opt_state, params)
-        return optax.apply_updates(params, updates), opt_state, loss
+        finite = jnp.isfinite(loss)
+        updates = jax.tree.map(lambda x: jnp.where(finite, x, 0.0), updates)
+        params = optax.apply_updates(params, updates)
+        return params, opt_state, taken + finite, loss
 
-    start = (state.params, state.opt_state, jnp.zeros((), jnp.float32))
-    params, opt_state, loss = jax.lax.fori_loop(0, num_steps, step, start)
-    state = state.replace(
-        step=state.step + num_steps, params=params, opt_state=opt_state
-    )
-    return state, loss
+    start = (state.params, state.opt_state, state.step, jnp.zeros((), jnp.float32))
+    params, opt_state, taken, loss = jax.lax.fori_loop(0, num_steps, step, start)
+    return state.replace(step=taken, params=params, opt_state=opt_state), loss
 
 
-def _mean_over_blocks(function: Callable, pairs: Int[Array, " train"]) -> Any:
-    """`function(pairs)`, which is a mean over pairs, from blocks of bounded size.
+def _mean_over_blocks(
+    function: Callable, pairs: Int[Array, " train"], block: int | None
+) -> Any:
+    """`function(pairs)`, which is a mean over pairs, from blocks of at most `block`.
 
     The blocks are equal but for the last, which has what is left.
     """
-    num_blocks = -(-pairs.size // PAIRS_AT_ONCE)
+    num_blocks = -(-pairs.size // block) if block else 1
     if num_blocks == 1:
         return function(pairs)
     size = pairs.size // num_blocks
     whole, rest = pairs[: num_blocks * size], pairs[num_blocks * size :]
 
-    def add(total, block):
-        return jax.tree.map(jnp.add, total, function(block)), None
+    def add(total, one):
+        return jax.tree.map(jnp.add, total, function(one)), None
 
-    blocks = whole.reshape(num_blocks, size)
+    in_blocks = whole.reshape(num_blocks, size)
     start = jax.tree.map(
-        lambda x: jnp.zeros(x.shape, x.dtype), jax.eval_shape(function, blocks[0])
+        lambda x: jnp.zeros(x.shape, x.dtype), jax.eval_shape(function, in_blocks[0])
     )
-    total, _ = jax.lax.scan(add, start, blocks)
+    total, _ = jax.lax.scan(add, start, in_blocks)
     if not rest.size:
         return jax.tree.map(lambda x: x / num_blocks, total)
     return jax.tree.map(

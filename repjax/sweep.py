@@ -7,7 +7,7 @@ import re
 from collections.abc import Collection, Iterator
 from fnmatch import fnmatchcase
 
-from repjax.config import SWEEPABLE, CellConfig, Config, flatten, parse
+from repjax.config import LAST_SEED, SWEEPABLE, CellConfig, Config, flatten, parse
 from repjax.groups import build_group
 from repjax.rules import ConfigError, show
 
@@ -59,6 +59,11 @@ def _expand_pair(
     first, count = settings["first_seed"], settings["num_seeds"]
     cell = {key: settings[key] for key in SWEEPABLE}
     cell |= {"group": group, "architecture": architecture}
+    if first + count - 1 > LAST_SEED:
+        raise ConfigError(
+            f"first_seed: {first} is not allowed with num_seeds {count}; "
+            f"use seeds up to {LAST_SEED}"
+        )
     cell["seeds"] = tuple(range(first, first + count))
     sweep = {
         key: values
@@ -153,16 +158,3 @@ def take_shard(cells: list[CellConfig], index: int, count: int) -> list[CellConf
         dataclasses.replace(cells[i], seeds=tuple(seeds))
         for i, seeds in sorted(mine.items())
     ]
-
-
-def describe(cells: list[CellConfig]) -> str:
-    """What would be trained, one line a cell."""
-    width = max((len(cell.name) for cell in cells), default=0)
-    lines = [
-        f"{cell.name:{width}}  {len(cell.seeds):4} runs x {cell.num_steps:>9,} steps, "
-        f"train fraction {cell.train_fraction:g}, {estimate_cost(cell):.1e} flop a run"
-        for cell in cells
-    ]
-    runs = sum(len(cell.seeds) for cell in cells)
-    flop = sum(len(cell.seeds) * estimate_cost(cell) for cell in cells)
-    return "\n".join([*lines, f"{len(cells)} cells, {runs} runs, {flop:.1e} flop"])

@@ -2,20 +2,23 @@
 
 import contextlib
 import signal
+import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
+from repjax import hosts
 from repjax.checkpoint import Checkpoints
 from repjax.config import CellConfig, flatten
 from repjax.ensemble import Ensemble
 from repjax.files import read_json, write_json
 from repjax.groups import build_group, real_irreps
-from repjax.metrics import PER_IRREP, SCALARS
+from repjax.lock import locked
+from repjax.metrics import COUNTS, PER_IRREP, SCALARS
 from repjax.progress import Progress
-from repjax.results import CellResults
+from repjax.results import TRAJECTORY, CellResults
 from repjax.rules import ConfigError
 from repjax.state import RunState
 
@@ -38,7 +41,7 @@ def train_sweep(
     with _signals_noted() as signals:
         for cell in cells:
             yield train_cell(cell, workdir, progress, signals)
-            if signals:
+            if hosts.any_of(bool(signals)):
                 raise Stopped(f"stopped after {cell.name}")
 
 
@@ -58,21 +61,27 @@ def train_cell(
     """
     directory = workdir / cell.name
     claim_directory(cell, directory)
-    if CellResults.exists(directory):
-        return CellResults.load(directory)
-    ensemble = Ensemble(cell)
-    checkpoints = Checkpoints(directory / "checkpoints", cell.checkpoint.keep)
-    try:
-        results = _train(ensemble, checkpoints, progress, signals)
-    finally:
-        checkpoints.close()
-    results.save(directory)
+    with locked(directory) if hosts.is_first() else contextlib.nullcontext():
+        if hosts.agree(CellResults.exists(directory)):
+            return CellResults.load(directory)
+        ensemble = Ensemble(cell)
+        checkpoints = Checkpoints(directory / "checkpoints", cell.checkpoint.keep)
+        try:
+            results = _train(ensemble, checkpoints, progress, signals)
+        finally:
+            checkpoints.close()
+        if hosts.is_first():
+            results.save(directory)
     progress.finish(results)
     return results
 
 
-def reevaluate(directory: Path) -> CellResults | None:
-    """Results of a finished cell, the last evaluation made anew from its checkpoint.
+def reevaluate(directory: Path, only_tables: bool = True) -> CellResults | None:
+    """Results of a finished cell, its last evaluation made anew from its checkpoint.
+
+    Args:
+        directory: of the cell.
+        only_tables: make anew only what tables show (`repjax.metrics.IN_TABLES`).
 
     Returns:
         The results; None if the cell in `directory` has not been trained to the end.
@@ -90,7 +99,7 @@ def reevaluate(directory: Path) -> CellResults | None:
         state, metrics, _ = _restore(ensemble, checkpoints, len(steps))
     finally:
         checkpoints.close()
-    for name, values in ensemble.evaluate(state).items():
+    for name, values in ensemble.evaluate(state, only_tables).items():
         metrics[name][:, -1] = values
     return _results(cell, steps, metrics)
 
@@ -108,20 +117,45 @@ def claim_directory(cell: CellConfig, directory: Path) -> None:
         ConfigError: the folder was begun with other settings.
     """
     path = directory / "config.json"
-    if not path.exists():
+    if not path.exists() and hosts.is_first():
         write_json(path, cell.to_json())
-        return
-    stored, wanted = flatten(read_json(path)), flatten(cell.to_json())
-    for key in sorted(stored.keys() | wanted.keys()):
-        if stored.get(key) != wanted.get(key) and key not in _MAY_CHANGE:
-            raise ConfigError(
-                f"{key}: {wanted.get(key)} differs from {stored.get(key)}, with which "
-                f"{directory} was begun; use another --workdir"
-            )
+    hosts.wait_for_all(f"{cell.name} has its folder")
+    stored, wanted = read_json(path), flatten(cell.to_json())
+    if not isinstance(stored, Mapping):
+        raise ConfigError(f"{path}: holds no settings; put back a copy, or remove it")
+    stored = flatten(stored)
+    differing = [
+        f"{key}: {wanted.get(key)} differs from {stored.get(key)}"
+        for key in sorted(stored.keys() | wanted.keys())
+        if stored.get(key) != wanted.get(key) and key not in _MAY_CHANGE
+    ]
+    if differing:
+        raise ConfigError(
+            f"{', '.join(differing)}, with which {directory} was begun; "
+            "use another --workdir"
+        )
+    if hosts.is_first():
+        _set_damaged_results_aside(directory)
 
 
-_MAY_CHANGE = ("checkpoint.every_seconds", "checkpoint.keep", "max_chunk_seconds")
-"""Settings that change no number of a run."""
+def _set_damaged_results_aside(directory: Path) -> None:
+    """Results that cannot be read are made anew from the last checkpoint."""
+    if CellResults.exists(directory):
+        try:
+            CellResults.load(directory)
+        except ValueError as error:
+            aside = directory / f"damaged-{TRAJECTORY}"
+            (directory / TRAJECTORY).replace(aside)
+            print(f"repjax: {error}; moved to {aside}", file=sys.stderr)
+
+
+_MAY_CHANGE = (
+    "checkpoint.every_seconds",
+    "checkpoint.keep",
+    "max_chunk_seconds",
+    "runs_per_device",
+)
+"""Settings that change no number of a run, but for rounding on another layout."""
 
 
 def _train(
@@ -144,7 +178,7 @@ def _train(
     due = int(np.searchsorted(steps, step, side="right" if step else "left"))
 
     while due < len(steps):
-        chunk = min(int(steps[due]) - step, pace.steps)
+        chunk = hosts.agree(min(int(steps[due]) - step, pace.steps))
         train_loss = None
         if chunk:
             with pace.measured(chunk):
@@ -158,12 +192,13 @@ def _train(
                 metrics[name][:, due] = values
             due += 1
         progress.update(step, train_loss, measured)
+        stop = hosts.any_of(bool(signals))
         overdue = time.monotonic() - saved_at > cell.checkpoint.every_seconds
-        if overdue or signals or due == len(steps):
+        if hosts.agree(overdue) or stop or due == len(steps):
             tree = {"state": ensemble.fetch(state), "metrics": metrics}
             checkpoints.save(step, tree)
             saved_at = time.monotonic()
-        if signals and due < len(steps):
+        if stop and due < len(steps):
             raise Stopped(f"stopped at step {step} of {cell.name}")
 
     return _results(cell, steps, metrics)
@@ -192,9 +227,14 @@ def _restore(
     step = checkpoints.latest_step()
     if step is None:
         return ensemble.init(), metrics, 0
-    tree = {"state": ensemble.abstract(), "metrics": metrics}
-    tree = checkpoints.restore(step, tree)
-    return ensemble.place(tree["state"]), tree["metrics"], step
+    trees = {"state": ensemble.abstract(), "metrics": None}
+    saved = checkpoints.restore(step, trees)
+    # A metric that was not yet measured when the cell began stays blank.
+    metrics |= {
+        name: saved["metrics"][name]
+        for name in metrics.keys() & saved["metrics"].keys()
+    }
+    return ensemble.place(saved["state"]), metrics, step
 
 
 def blank_metrics(
@@ -202,9 +242,9 @@ def blank_metrics(
 ) -> dict[str, np.ndarray]:
     """Arrays run × evaluation (× irrep) for every metric, NaN until measured."""
     shape = (num_runs, num_evaluations)
-    return {name: np.full(shape, np.nan, np.float32) for name in SCALARS} | {
-        name: np.full((*shape, num_irreps), np.nan, np.float32) for name in PER_IRREP
-    }
+    return {
+        name: np.full(shape, np.nan, np.float32) for name in (*SCALARS, *COUNTS)
+    } | {name: np.full((*shape, num_irreps), np.nan, np.float32) for name in PER_IRREP}
 
 
 class _Pace:
@@ -223,7 +263,7 @@ class _Pace:
         if self._compiled:
             rate = steps / max(time.monotonic() - start, 1e-6)
             # At most tenfold: a short chunk's rate says little.
-            self.steps = max(1, min(int(rate * self._seconds), 10 * self.steps))
+            self.steps = max(1, int(min(rate * self._seconds, 10 * self.steps)))
         self._compiled = True
 
 

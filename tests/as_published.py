@@ -90,27 +90,34 @@ class Scorer:
                 shares[name] += float(((basis.T @ table) ** 2).sum() / (table**2).sum())
         return shares
 
-    def of_hidden(
-        self, columns: Mapping[str, np.ndarray], keep: int | None = None, roll: int = 0
-    ) -> dict[str, float]:
-        """Shares of the hidden layer, and losses when irreps are left or removed.
+    def hidden_basis(
+        self, entries: np.ndarray, of: str, keep: int | None = None, roll: int = 0
+    ) -> np.ndarray:
+        """Orthonormal functions on pairs that stand for an irrep.
 
-        The columns are orthonormalised over pairs, in their own precision and with pair
-        `roll` first; the first `keep` of the result (all by default) stand for the
-        irrep.
+        Args:
+            entries: columns, functions on the group.
+            of: "left", "right" or "label", what of a pair they are functions of.
+            keep: number of results to keep, in the order of the columns; all if None.
+            roll: pair that comes first; rounding depends on it.
         """
         import torch
 
+        over_pairs = np.roll(entries[getattr(self, of)], -roll, axis=0)
+        basis = torch.linalg.qr(torch.tensor(over_pairs))[0]  # in their own precision
+        return np.roll(basis.double().numpy(), roll, axis=0)[:, :keep]
+
+    def of_hidden(
+        self, columns: Mapping[str, np.ndarray], keep: int | None = None, roll: int = 0
+    ) -> dict[str, float]:
+        """Shares of the hidden layer, and losses when irreps are left or removed."""
         offset = self.hidden - self.hidden.mean(axis=0)
         share = {"left": 0.0, "right": 0.0, "label": 0.0}
         part = np.zeros_like(self.hidden)
         for entries in columns.values():
-            for name in share:
-                over_pairs = np.roll(entries[getattr(self, name)], -roll, axis=0)
-                basis = torch.linalg.qr(torch.tensor(over_pairs))[0].double().numpy()
-                basis = np.roll(basis, roll, axis=0)[:, :keep]
-                explained = ((basis.T @ offset) ** 2).sum()
-                share[name] += float(explained / (offset**2).sum())
+            for of in share:
+                basis = self.hidden_basis(entries, of, keep, roll)
+                share[of] += float(((basis.T @ offset) ** 2).sum() / (offset**2).sum())
             part += basis @ (basis.T @ self.hidden)  # the last: functions of the label
         unembedding, train = self.tables[2], self.train
         rest = (self.hidden - part)[train] @ unembedding

@@ -7,6 +7,7 @@ from pathlib import Path
 # Inherited by the commands that tests run. Two test processes share the machine, and
 # the matrices are small: more BLAS threads would only wait for each other.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 
 # The same tiny programs are compiled again and again, in this process and its children.
@@ -33,3 +34,9 @@ def published() -> Path:
     if not folder.is_dir():
         pytest.skip("no published weights; REPJAX_PUBLISHED names their folder")
     return folder
+
+
+@pytest.fixture(scope="session")
+def torch():
+    """PyTorch, which is not in the lock."""
+    return pytest.importorskip("torch")

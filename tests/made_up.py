@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike
 
 from experiments.base import get_config
 from repjax.config import CellConfig, RunSettings, from_config_dict
-from repjax.metrics import SCALARS
+from repjax.metrics import COUNTS, PER_IRREP, SCALARS
 from repjax.results import CellResults
 
 IRREPS = ("trivial", "sign", "2d", "standard")
@@ -26,17 +26,18 @@ def make_cell(
 def make_results(cell: CellConfig | None = None, **final: ArrayLike) -> CellResults:
     """Four evaluations at steps 0, 1, 10, 100.
 
-    Every scalar metric is .5, and .25 at the end; the test accuracy ends at 1. `final`
-    sets the last value of a metric, one for all runs or one for each.
+    Every scalar metric is .5, and .25 at the end; the test accuracy ends at 1, and all
+    steps were trained. Those by irrep are 0. `final` sets the last value of a scalar
+    metric, one for all runs or one for each.
     """
     cell = cell or make_cell()
-    final = {"test_accuracy": 1.0} | final
+    final = {"test_accuracy": 1.0, "trained_steps": 100} | final
     shape = (len(cell.seeds), 4)
-    metrics = {name: np.full(shape, 0.5) for name in SCALARS}
-    for name in SCALARS:
+    metrics = {name: np.full(shape, 0.5) for name in (*SCALARS, *COUNTS)}
+    for name in metrics:
         metrics[name][:, -1] = final.pop(name, 0.25)
     assert not final
-    metrics["logit_similarity"] = np.zeros((*shape, len(IRREPS)))
+    metrics |= {name: np.zeros((*shape, len(IRREPS))) for name in PER_IRREP}
     return CellResults(cell, IRREPS, (1, 1, 2, 3), np.array([0, 1, 10, 100]), metrics)
 
 

@@ -18,11 +18,13 @@ MAY_IMPORT = {
     "__init__": "",
     # Settings, files and names: known to many, knowing nobody.
     "rules": "",
-    "files": "",
+    "files": "rules",
     "metrics": "",
     "config": "rules",
     # The core, one run at a time. `typing` names jax's Array, `groups` must not.
     "typing": "",
+    "hosts": "",
+    "backend": "",
     "groups": "",
     "data": "typing groups",
     "models": "typing groups data config",
@@ -32,21 +34,28 @@ MAY_IMPORT = {
     "step": "typing groups data models losses optim state config",
     "analysis": "typing groups data models losses metrics",
     # All runs of a cell, and the host.
-    "ensemble": "typing groups data models losses optim state step analysis config",
-    "checkpoint": "typing",
+    "plan": "config groups rules sweep data",
+    "ensemble": "hosts typing groups data models losses optim state step analysis"
+    " plan config metrics backend",
+    "checkpoint": "hosts files",
+    "lock": "files rules",
     "results": "config rules files metrics",
     "progress": "config files metrics results",
-    "train": "typing groups data models losses optim state step analysis ensemble"
-    " checkpoint config rules files metrics results progress",
-    "manifest": "config files ensemble",
+    "train": "hosts typing groups data models losses optim state step analysis plan"
+    " ensemble checkpoint lock config rules files metrics results progress",
+    "manifest": "backend config files rules ensemble",
     "sweep": "config rules groups data",
+    "workdirs": "config rules files groups data sweep",
     "reference": "config rules groups",
     # From the command line to files, from files to pages.
-    "command_line": "config rules",
-    "report": "command_line config rules files metrics results",
+    "command_line": "config files rules",
+    "report": "command_line config rules files metrics groups results",
+    # From checkpoints to what a report tells of single networks.
+    "dissection": "groups analysis state ensemble checkpoint train metrics results"
+    " report",
 }
 # Programs: each may import every part above, none may be imported.
-PROGRAMS = ("main", "table3", "published", "export")
+PROGRAMS = ("main", "table3", "published", "export", "report.__main__")
 MAY_IMPORT |= dict.fromkeys(PROGRAMS, " ".join(MAY_IMPORT))
 
 # Exact or plain Python: fast to import, testable to the last digit.
@@ -79,7 +88,11 @@ def name_of(path: Path) -> str:
 
 
 def part_of(path: Path) -> str:
-    return path.relative_to(REPOSITORY / "repjax").parts[0].removesuffix(".py")
+    """The module or package; the program of a package is a part of its own."""
+    name, *inside = path.relative_to(REPOSITORY / "repjax").parts
+    if inside == ["__main__.py"]:
+        return f"{name}.__main__"
+    return name.removesuffix(".py")
 
 
 def imports(tree: ast.AST) -> Iterator[tuple[int, str]]:
@@ -209,6 +222,7 @@ def test_module_does_not_load_jax(module):
         ("groups", "from .group import Group", "relative import"),
         ("groups", "import jax.numpy as jnp", "works without jax"),
         ("report", "from repjax.ensemble import Ensemble", "must not import ensemble"),
+        ("report", "from repjax import dissection", "must not import dissection"),
         ("train", "import orbax.checkpoint as ocp", "only checkpoint"),
         ("sweep", "from experiments import base", "which are the user's"),
         ("step", "from __future__ import annotations", "a string"),

@@ -52,6 +52,28 @@ def test_a_seed_is_the_same_run_wherever_it_stands(architecture):
     chex.assert_trees_all_equal(third, alone)
 
 
+@pytest.mark.parametrize("runs_per_device", [0, 2])
+def test_a_run_that_diverges_leaves_the_others_alone(runs_per_device):
+    """In one program, batched and in turn, their bits are those without it."""
+    cell = tiny_cell(runs_per_device=runs_per_device)
+    ensemble = Ensemble(cell, jax.devices()[:2])
+    start = ensemble.fetch(ensemble.init())
+    broken = jax.tree.map(np.copy, start)
+    broken.params["params"]["W"][1, 0, 0] = np.nan
+
+    def after(state):
+        trained, loss = ensemble.train(ensemble.place(state), 9)
+        return ensemble.fetch((trained, loss)), ensemble.evaluate(trained)
+
+    whole, with_broken = after(start), after(broken)
+    others = [0, 2]
+    chex.assert_trees_all_equal(
+        *(jax.tree.map(lambda x: x[others], run) for run in (whole, with_broken))
+    )
+    np.testing.assert_array_equal(with_broken[1]["trained_steps"], [9, 0, 9])
+    assert np.isnan(with_broken[0][1][1])
+
+
 def test_seeds_differ():
     ensemble = Ensemble(tiny_cell())
     state = ensemble.fetch(ensemble.init())
@@ -59,17 +81,13 @@ def test_seeds_differ():
         assert not np.array_equal(leaf[0], leaf[1])
 
 
-def test_batched_and_in_turn_agree_up_to_rounding():
-    """GPUs batch the runs, CPUs take them in turn."""
-    batched = Ensemble(tiny_cell())
-    batched.in_turn = False
-    in_turn = Ensemble(tiny_cell())
-    assert in_turn.in_turn
-    results = []
-    for ensemble in (batched, in_turn):
-        state, loss = ensemble.train(ensemble.init(), 5)
-        results.append((ensemble.fetch((state.params, loss)), ensemble.evaluate(state)))
-    chex.assert_trees_all_close(*results, rtol=1e-3, atol=1e-5)
+@pytest.mark.parametrize("runs_per_device", [2, 3, 8])
+def test_batched_and_in_turn_agree_up_to_rounding(eight_on_one, runs_per_device):
+    """Other devices batch the runs that fit, CPUs take them one by one."""
+    cell = tiny_cell(num_seeds=8, runs_per_device=runs_per_device)
+    batched = train(cell, 1)
+    assert Ensemble(cell, jax.devices()[:1]).plan.at_once == runs_per_device
+    chex.assert_trees_all_close(batched, eight_on_one, rtol=1e-3, atol=1e-4)
 
 
 def test_runs_are_padded_to_the_devices_and_padding_is_dropped():

@@ -7,36 +7,22 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from absl.testing import flagsaver
 from safetensors import safe_open
 from safetensors.numpy import save_file
 
-from repjax import command_line, export
+from repjax import export
 from repjax.ensemble import Ensemble
 from repjax.groups import build_group
 from repjax.models import build_model
-from repjax.progress import NoProgress
+from repjax.progress import Progress
 from repjax.reference.formats import TENSORS
 from repjax.rules import ConfigError
 from repjax.train import train_cell
 from tests.conftest import REPOSITORY
+from tests.programs import call
 from tests.tiny import tiny_cell
 
 MLP_NAMES = {"W_x", "W_y", "W", "W_U"}
-
-
-def call(*arguments) -> int:
-    """Runs the program in this process; its exit code."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sys, "argv", ["repjax.export", *map(str, arguments)])
-        saved = flagsaver.save_flag_values(export._FLAGS)
-        try:
-            command_line.run(export.main, export._FLAGS)
-        except SystemExit as stop:
-            return stop.code
-        finally:
-            flagsaver.restore_flag_values(saved, export._FLAGS)
-    return 0
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +31,7 @@ def trained(tmp_path_factory):
     workdir = tmp_path_factory.mktemp("trained")
     for architecture in ("mlp", "transformer"):
         cell = tiny_cell(architectures=(architecture,), num_steps=3)
-        train_cell(cell, workdir, NoProgress())
+        train_cell(cell, workdir, Progress())
     return workdir
 
 
@@ -62,7 +48,7 @@ def test_round_trip(trained, tmp_path, architecture):
     """Weights to the bit, and so logits; the right run among those of its cell."""
     file = tmp_path / "folder" / "run.safetensors"
     name = f"S3_{architecture}/2"
-    assert call(f"--workdir={trained}", f"--run={name}", f"--out={file}") == 0
+    assert call(export, f"--workdir={trained}", f"--run={name}", f"--out={file}") == 0
     before, after = export.read_checkpoint(trained, name), export.load_export(file)
     assert (after.seed, after.step, after.cell) == (2, 3, before.cell)
     np.testing.assert_array_equal(after.train_pairs, before.train_pairs)
@@ -158,7 +144,7 @@ def test_example_agrees_in_torch(trained, tmp_path):
 )
 def test_bad_input_is_one_line(trained, capsys, arguments, message):
     workdir = [f"--workdir={trained}"] if arguments else []
-    assert call(*workdir, *arguments) == 2
+    assert call(export, *workdir, *arguments) == 2
     error = capsys.readouterr().err
     assert message in error and error.count("\n") == 1
 

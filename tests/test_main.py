@@ -144,7 +144,7 @@ def test_keys_that_an_experiment_adds_or_lacks(call, write):
     assert err == "repjax: num_sedes: unknown; did you mean num_seeds?\n"
     flag = write(START + "    del c.num_seeds\n    return c\n")
     _, _, err = call(flag, "--dry_run")
-    assert err == "repjax: num_seeds: missing; use an integer, at least 1\n"
+    assert err == "repjax: num_seeds: missing; use an integer from 1 to 100000\n"
     code, _, err = call(flag, "--dry_run", "--config.num_seeds=3")
     assert code == 2
     assert err == "repjax: --config: the file has no num_seeds; start from base.py\n"
@@ -273,3 +273,19 @@ def test_errors_do_not_wait_for_jax():
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True
     )
     assert done.stdout == "False\n"
+
+
+@pytest.mark.parametrize("number", ["SIGTERM", "SIGINT"])
+def test_a_signal_before_training_is_exit_code_75(number):
+    """Also within an import, whose `exec` Python remembers a KeyboardInterrupt of."""
+    kill = f"import os, signal\\nos.kill(os.getpid(), signal.{number})"
+    code = (
+        "import sys, repjax.main as m\n"
+        f"def stop(): exec('{kill}')\n"
+        "m.command_line.run(stop, m._FLAGS)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True
+    )
+    assert done.returncode == 75
+    assert done.stderr == "repjax: interrupted; call again to go on\n"

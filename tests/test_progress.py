@@ -7,8 +7,8 @@ from rich.console import Console
 
 from repjax.progress import (
     LiveProgress,
-    NoProgress,
     PlainProgress,
+    Progress,
     build_progress,
     run_lines,
 )
@@ -175,7 +175,7 @@ def test_display_follows_what_stdout_is():
 
 
 def test_no_progress_says_nothing(capsys):
-    with NoProgress() as progress:
+    with Progress() as progress:
         progress.start("S5_mlp", 4, 100, 0)
         progress.update(1, LOSS, None)
         progress.finish(make_results())

@@ -37,4 +37,5 @@ def test_the_experiment_is_one():
 
 @pytest.mark.parametrize("command", re.findall(r"python -m (repjax\S+)", README))
 def test_programs_exist(command):
-    assert (Path(__file__).parent.parent / f"{command.replace('.', '/')}.py").is_file()
+    module = Path(__file__).parent.parent / command.replace(".", "/")
+    assert module.with_suffix(".py").is_file() or (module / "__main__.py").is_file()

@@ -1,5 +1,6 @@
 """One run: its start, its steps, and that chunks of steps change nothing."""
 
+import dataclasses
 from functools import cache, partial
 
 import chex
@@ -156,6 +157,35 @@ def test_network_that_says_nothing_loses_log_n():
     np.testing.assert_allclose(loss, np.log(ORDER), rtol=2e-7)
 
 
+def with_weight(state: RunState, value: float) -> RunState:
+    """The run with this value as one of its output weights."""
+    weights = state.params["params"]
+    broken = weights | {"W_U": weights["W_U"].at[0, 0].set(value)}
+    return state.replace(params={"params": broken})
+
+
+@pytest.mark.parametrize("architecture", SIZES)
+def test_a_run_that_diverged_is_frozen(architecture):
+    state, _ = train(architecture, start(architecture), 3)
+    broken = with_weight(state, np.nan)
+    frozen, loss = train(architecture, broken, 5)
+    assert not np.isfinite(loss)
+    assert frozen.step == 3
+    chex.assert_trees_all_equal(frozen.params, broken.params)
+
+
+def test_divergence_in_the_middle_of_a_chunk_is_seen_at_its_step():
+    """The loss overflows at the second step, after a step of length 1e38."""
+    huge = build_optimizer(dataclasses.replace(PAPER, learning_rate=1e38))
+    steps = partial(train_steps, model=build("mlp"), optimizer=huge)
+    steps = quick_jit(partial(steps, labels=jnp.array(LABELS)))
+    state, loss = steps(start("mlp"), jnp.int32(9))
+    after_one, _ = steps(start("mlp"), jnp.int32(1))
+    assert not np.isfinite(loss)
+    assert state.step == 1
+    chex.assert_trees_all_equal(state.params, after_one.params)
+
+
 @pytest.mark.parametrize("architecture", GOLDEN)
 def test_golden_losses(architecture):
     losses, state = [], start(architecture)
@@ -174,14 +204,13 @@ def test_gpu_program_scatters_nothing(architecture):
     assert "scatter" not in program
 
 
-@pytest.mark.parametrize(("pairs_at_once", "rest"), [(8, 1), (7, 1), (5, 0), (24, 1)])
-def test_blocks_of_pairs_change_nothing_but_rounding(monkeypatch, pairs_at_once, rest):
+@pytest.mark.parametrize(("block", "rest"), [(8, 1), (7, 1), (5, 0), (24, 1)])
+def test_blocks_of_pairs_change_nothing_but_rounding(block, rest):
     """25 training pairs in 1 block, and in 2 to 5 with a rest or without."""
-    assert 25 % -(-25 // pairs_at_once) == rest
+    assert 25 % -(-25 // block) == rest
     model = ARCHITECTURES["mlp"](order=ORDER, **SIZES["mlp"])
     run = init_run(jax.random.key(0), model, OPTIMIZER, FRACTION)
     assert run.train_pairs.size == 25
     whole = train_steps(run, 10, model, OPTIMIZER, jnp.asarray(LABELS))
-    monkeypatch.setattr("repjax.step.PAIRS_AT_ONCE", pairs_at_once)
-    in_blocks = train_steps(run, 10, model, OPTIMIZER, jnp.asarray(LABELS))
+    in_blocks = train_steps(run, 10, model, OPTIMIZER, jnp.asarray(LABELS), block)
     chex.assert_trees_all_close(whole, in_blocks, rtol=1e-3, atol=1e-6)

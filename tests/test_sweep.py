@@ -7,7 +7,7 @@ from experiments import base, table3
 from repjax.config import CellConfig, Config, flatten, from_config_dict
 from repjax.groups import build_group
 from repjax.rules import ConfigError
-from repjax.sweep import describe, estimate_cost, expand, parse_shard, take_shard
+from repjax.sweep import estimate_cost, expand, parse_shard, take_shard
 
 
 def config_with(**settings) -> Config:
@@ -174,10 +174,3 @@ def test_bad_shards(shard):
 
 def test_parse_shard():
     assert parse_shard("3/16") == (3, 16)
-
-
-def test_describe_counts_runs():
-    lines = describe(expand(from_config_dict(table3.get_config()))).splitlines()
-    assert len(lines) == 15
-    assert lines[-1].startswith("14 cells, 56 runs")
-    assert describe([]) == "0 cells, 0 runs, 0.0e+00 flop"

@@ -1,14 +1,14 @@
 import csv
 import shutil
-import sys
 from pathlib import Path
 
 import pytest
-from absl.testing import flagsaver
 
-from repjax import command_line, main, table3
+from repjax import main, table3
 from repjax.report.seeds import COLUMNS, write_seeds
 from repjax.results import CellResults
+from repjax.workdirs import show_seeds
+from tests.programs import call
 
 ROOT = Path(__file__).parent.parent
 TABLES = ("seeds.csv", "table3.csv", "table3.md", "table3.tex")
@@ -24,30 +24,10 @@ TINY = (
 
 
 @pytest.fixture(scope="module")
-def run():
-    """Calls `repjax.main` or `repjax.table3` in this process; the exit code."""
-
-    def run(program, *arguments) -> int:
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setenv("JAX_NUM_CPU_DEVICES", "8")  # jax has started already
-            patch.setattr(sys, "argv", [program.__name__, *map(str, arguments)])
-            saved = flagsaver.save_flag_values(program._FLAGS)
-            try:
-                command_line.run(program.main, program._FLAGS)
-            except SystemExit as stop:
-                return stop.code
-            finally:
-                flagsaver.restore_flag_values(saved, program._FLAGS)
-        return 0
-
-    return run
-
-
-@pytest.fixture(scope="module")
-def trained(run, tmp_path_factory):
+def trained(tmp_path_factory):
     """A workdir that main has filled: two cells of three runs."""
     workdir = tmp_path_factory.mktemp("whole")
-    assert run(main, *TINY, f"--workdir={workdir}") == 0
+    assert call(main, *TINY, f"--workdir={workdir}") == 0
     return workdir
 
 
@@ -65,13 +45,13 @@ def test_main_leaves_the_files_of_the_contract(trained):
     ]
 
 
-def test_table3_says_what_main_said(run, trained, tmp_path):
-    assert run(table3, f"--workdir={trained}", f"--out={tmp_path}") == 0
+def test_table3_says_what_main_said(trained, tmp_path):
+    assert call(table3, f"--workdir={trained}", f"--out={tmp_path}") == 0
     for name in TABLES:
         assert (tmp_path / name).read_bytes() == (trained / name).read_bytes()
 
 
-def test_the_numbers_come_from_the_checkpoints(run, trained, tmp_path):
+def test_the_numbers_come_from_the_checkpoints(trained, tmp_path):
     """Trajectories that say something else change nothing but themselves."""
     copy = tmp_path / "copy"
     shutil.copytree(trained, copy)
@@ -81,19 +61,71 @@ def test_the_numbers_come_from_the_checkpoints(run, trained, tmp_path):
             values[:] = 0.123
         results.save(directory)
         write_seeds([results], copy)
-    assert run(table3, f"--workdir={copy}") == 0
+    assert call(table3, f"--workdir={copy}") == 0
     assert (copy / "seeds.csv").read_bytes() == (trained / "seeds.csv").read_bytes()
 
 
-def test_shards_merge_to_the_table_of_one_sweep(run, trained, tmp_path):
-    parts = [tmp_path / f"part{i}" for i in range(2)]
+def test_shards_merge_to_the_table_of_one_sweep(trained, tmp_path, capsys):
+    parts = [tmp_path / f"part{i}" for i in range(4)]
     for i, part in enumerate(parts):
-        assert run(main, *TINY, f"--workdir={part}", f"--shard={i}/2") == 0
+        assert call(main, *TINY, f"--workdir={part}", f"--shard={i}/4") == 0
     merged = tmp_path / "merged"
     workdirs = [f"--workdir={part}" for part in parts]
-    assert run(table3, *workdirs, f"--out={merged}") == 0
+    capsys.readouterr()
+    assert call(table3, *workdirs, f"--out={merged}") == 0
+    assert capsys.readouterr().err == "", "nothing is missing"
     for name in TABLES:
         assert (merged / name).read_bytes() == (trained / name).read_bytes()
+
+    # A shard that is not there, and one that is not trained to the end.
+    (cell,) = {path.parent.parent for path in parts[1].glob("S3_mlp/checkpoints/30")}
+    shutil.rmtree(cell / "checkpoints")
+    (cell / "trajectory.npz").unlink()
+    assert call(table3, *workdirs[:3], f"--out={merged}") == 0
+    unfinished, *lines = capsys.readouterr().err.splitlines()
+    assert unfinished == f"repjax: {cell} is not trained to the end"
+    seeds = {"S3_mlp": {1, 2, 3}, "C5_mlp": {1, 2, 3}}
+    for row in read(merged / "seeds.csv")[1:]:
+        seeds[f"{row[0]}_{row[1]}"].remove(int(row[2]))
+    assert len(seeds["S3_mlp"]) + len(seeds["C5_mlp"]) == 3
+    assert lines == [
+        f"repjax: {name}: {show_seeds(sorted(lacking))} missing: not in these workdirs"
+        for name, lacking in seeds.items()
+        if lacking
+    ]
+
+
+def test_the_same_run_twice_is_refused(trained, tmp_path, capsys):
+    copy = tmp_path / "copy"
+    shutil.copytree(trained, copy)
+    assert call(table3, f"--workdir={trained}", f"--workdir={copy}") == 2
+    assert capsys.readouterr().err == (
+        f"repjax: --workdir: C5_mlp with seed 1 is both in {trained / 'C5_mlp'} and in "
+        f"{copy / 'C5_mlp'}; leave one of them out\n"
+    )
+    for checkpoints in copy.glob("*/checkpoints"):  # it was given up and taken over
+        shutil.rmtree(checkpoints)
+    flags = [f"--workdir={trained}", f"--workdir={copy}", f"--out={tmp_path}"]
+    assert call(table3, *flags) == 0
+    for name in TABLES:
+        assert (tmp_path / name).read_bytes() == (trained / name).read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("seeds", "words"),
+    [([3], "seed 3"), ([1, 2, 3, 7], "seeds 1 to 3, 7"), ([1, 3], "seeds 1, 3")],
+)
+def test_seeds_in_words(seeds, words):
+    assert show_seeds(seeds) == words
+
+
+def test_a_manifest_that_says_nothing_is_told(trained, tmp_path, capsys):
+    copy = tmp_path / "copy"
+    shutil.copytree(trained, copy)
+    (copy / "manifest.json").write_text("{")
+    assert call(table3, f"--workdir={copy}") == 0
+    assert "what is missing is not known" in capsys.readouterr().err
+    assert (copy / "seeds.csv").read_bytes() == (trained / "seeds.csv").read_bytes()
 
 
 @pytest.mark.parametrize(
@@ -104,7 +136,7 @@ def test_shards_merge_to_the_table_of_one_sweep(run, trained, tmp_path):
         (["--wrokdir=x"], "--wrokdir: unknown; did you mean workdir?"),
     ],
 )
-def test_bad_input_is_one_line(run, capsys, arguments, message):
-    assert run(table3, *arguments) == 2
+def test_bad_input_is_one_line(capsys, arguments, message):
+    assert call(table3, *arguments) == 2
     error = capsys.readouterr().err
     assert message in error and error.count("\n") == 1

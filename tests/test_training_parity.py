@@ -15,6 +15,14 @@ from tests.compilation import quick_jit
 from tests.tiny import tiny_cell
 
 NUM_STEPS = 200
+WIDTHS = {
+    "mlp__embed_dim": 256,
+    "mlp__hidden_dim": 128,
+    "transformer__num_heads": 4,
+    "transformer__d_model": 128,
+    "transformer__d_head": 32,
+    "transformer__d_mlp": 512,
+}
 
 
 def mlp_in_torch(torch, w, left, right):
@@ -63,11 +71,11 @@ def train_in_torch(forward, weights, left, right, label, settings):
     return np.array(losses), {name: x.detach().numpy() for name, x in w.items()}
 
 
-@pytest.fixture(params=["mlp", "transformer"])
+@pytest.fixture(scope="module", params=["mlp", "transformer"])
 def start(request):
-    """A run of D6 at step 0, and what trains it."""
+    """A run of D6 at step 0, with the paper's widths, and what trains it."""
     pytest.importorskip("torch")
-    cell = tiny_cell(groups=("D6",), architectures=(request.param,))
+    cell = tiny_cell(groups=("D6",), architectures=(request.param,), **WIDTHS)
     group = build_group("D6")
     model, optimizer = build_model(cell, group.order), build_optimizer(cell.optimizer)
     state = init_run(jax.random.key(0), model, optimizer, cell.train_fraction)
@@ -80,15 +88,20 @@ def start(request):
 
 
 def largest_difference(weights, expected) -> float:
-    """Over all weights, relative to the largest entry of each tensor."""
+    """‖difference‖ / ‖expected‖ of the tensor where that is largest."""
     return max(
-        np.abs(np.asarray(weights[name]) - x).max() / np.abs(x).max()
+        np.linalg.norm(np.asarray(weights[name]) - x) / np.linalg.norm(x)
         for name, x in expected.items()
     )
 
 
 def test_float32_training_is_the_published_one(start):
-    """The program that trains, from the same weights and split."""
+    """The program that trains, from the same weights and split.
+
+    Measured: losses to 4.5e-4 (MLP) and 2.5e-3 (transformer), weights to 4.2e-3 and
+    9.2e-3. PyTorch in float32 is no closer to itself in float64: 3.3e-4 and 1.1e-2,
+    4.9e-3 and 8.5e-3.
+    """
     model, optimizer, state, labels, (losses, weights) = start
     train = quick_jit(
         lambda state: train_steps(state, jnp.int32(1), model, optimizer, labels)
@@ -97,13 +110,16 @@ def test_float32_training_is_the_published_one(start):
     for _ in range(NUM_STEPS):
         state, loss = train(state)
         ours.append(float(loss))
-    assert losses[-1] < 0.95 * losses[0]
-    np.testing.assert_allclose(ours, losses, rtol=1e-3)
-    assert largest_difference(state.params["params"], weights) < 1e-2
+    assert losses[-1] < 0.01 * losses[0]
+    np.testing.assert_allclose(ours, losses, rtol=1e-2)
+    assert largest_difference(state.params["params"], weights) < 2e-2
 
 
 def test_float64_training_is_the_published_one(start):
-    """Network, loss and optimiser in float64: what is left is rounding."""
+    """Network, loss and optimiser in float64: what is left is rounding.
+
+    Measured: losses to 2e-15 (MLP) and 8e-14 (transformer), weights to 4e-15 and 8e-14.
+    """
     model, optimizer, state, labels, (losses, weights) = start
     left, right = jnp.divmod(state.train_pairs, model.order)
     label = labels[left, right]
@@ -124,5 +140,5 @@ def test_float64_training_is_the_published_one(start):
             lambda carry: jax.lax.scan(step, carry, length=NUM_STEPS)
         )(carry)
         assert ours.dtype == jnp.float64
-        np.testing.assert_allclose(ours, losses, rtol=1e-9)
-        assert largest_difference(params["params"], weights) < 1e-7
+        np.testing.assert_allclose(ours, losses, rtol=1e-11)
+        assert largest_difference(params["params"], weights) < 1e-11

@@ -45,10 +45,9 @@ def build_basis(group: Group, task: str = "a*b") -> Basis:
 
 def power_by_irrep(
     functions: Float[Array, "group hidden"], basis: Basis
-) -> Float[Array, " irrep"]:
-    """‖P_ρ f‖² for each real irrep ρ, summed over the functions (columns) f on G."""
-    power = jnp.sum((basis.fourier.T @ functions) ** 2, axis=1)
-    return basis.member @ power
+) -> Float[Array, "irrep hidden"]:
+    """‖P_ρ f‖² for each real irrep ρ and each function (column) f on G."""
+    return basis.member @ (basis.fourier.T @ functions) ** 2
 
 
 def fraction_explained(
@@ -58,5 +57,5 @@ def fraction_explained(
 
     Chughtai et al. 2023, section 5.2 ("fraction of variance explained").
     """
-    power = power_by_irrep(weights, basis)
+    power = jnp.sum(power_by_irrep(weights, basis), axis=1)
     return power / jnp.sum(power)

@@ -1,19 +1,16 @@
 """All quantities of the paper for one network, from its weights.
 
 Chughtai et al. 2023, sections 4 and 5; every name is defined in docs/metrics.md.
-Nothing is projected pair by pair: an irrep acts on means of the hidden layer over pairs
-with the same a, b or label, and the logits it stands for are functions of the label
-alone, n × n numbers per irrep.
 """
 
-import jax
 import jax.numpy as jnp
 import optax
 
+from repjax.analysis.ablations import ablated_losses, losses_without_directions
 from repjax.analysis.basis import TRIVIAL, Basis, fraction_explained, power_by_irrep
-from repjax.analysis.passes import PairSums, excluded_losses, sum_over_pairs
+from repjax.analysis.clusters import neuron_clusters
+from repjax.analysis.passes import PairSums, sum_over_pairs
 from repjax.data import is_train
-from repjax.losses import cross_entropy
 from repjax.metrics import KEY_SIMILARITY
 from repjax.models import Model
 from repjax.typing import Array, Bool, Float, Int, Params
@@ -32,25 +29,29 @@ def evaluate(
     key = (similarity > KEY_SIMILARITY).at[TRIVIAL].set(False)
 
     left, right = model.apply(params, method="factors")
+    inputs_a, inputs_b = model.apply(params, method="neuron_inputs")
     unembedding = model.apply(params, method="unembedding")
-    shares = {
+    by_irrep = {
         "logit_similarity": similarity,
+        "logit_map_similarity": logit_map_similarity(unembedding, sums, basis),
         "irrep_fve_w_a": fraction_explained(left, basis),
         "irrep_fve_w_b": fraction_explained(right, basis),
         "irrep_fve_w_u": fraction_explained(unembedding.T, basis),
         **hidden_shares(sums, basis),
     }
-    hidden = shares["hidden_a"] + shares["hidden_b"] + shares["hidden_ab"]
+    hidden = by_irrep["hidden_a"] + by_irrep["hidden_b"] + by_irrep["hidden_ab"]
     return {
         **accuracy_and_loss(sums, is_train(train_pairs, model.order)),
         **ablated_losses(model, params, train_pairs, basis, sums, key),
-        **shares,
+        **losses_without_directions(model, params, basis, sums),
+        **neuron_clusters(inputs_a, inputs_b, sums, basis),
+        **by_irrep,
         "fve_logits": jnp.sum(similarity**2) - similarity[TRIVIAL] ** 2,
-        "fve_w_a": jnp.dot(key, shares["irrep_fve_w_a"]),
-        "fve_w_b": jnp.dot(key, shares["irrep_fve_w_b"]),
-        "fve_w_u": jnp.dot(key, shares["irrep_fve_w_u"]),
+        "fve_w_a": jnp.dot(key, by_irrep["irrep_fve_w_a"]),
+        "fve_w_b": jnp.dot(key, by_irrep["irrep_fve_w_b"]),
+        "fve_w_u": jnp.dot(key, by_irrep["irrep_fve_w_u"]),
         "fve_mlp": jnp.dot(key, hidden),
-        "fve_mlp_ab": jnp.dot(key, shares["hidden_ab"]),
+        "fve_mlp_ab": jnp.dot(key, by_irrep["hidden_ab"]),
         "weight_norm_sq": optax.tree.norm(params, squared=True),
     }
 
@@ -70,19 +71,35 @@ def logit_similarity(sums: PairSums, basis: Basis) -> Float[Array, " irrep"]:
     return overlap / (norm * jnp.sqrt(sums.logits_power))
 
 
+def logit_map_similarity(
+    unembedding: Float[Array, "hidden vocab"], sums: PairSums, basis: Basis
+) -> Float[Array, " irrep"]:
+    """How near the map from ρ(ab) in the hidden layer to logits is to the ideal one.
+
+    Chughtai et al. 2023, section 5.4. In representation basis, M has d² × d² entries
+    for each irrep, from the entries of ρ(ab) to those of ρ(c); the logits it gives are
+    tr ρ(ab)ρ(c⁻¹) when it is a multiple of the identity (a permutation, if columns are
+    written as entries of ρ(c⁻¹)). The cosine between the two, in [−1, 1].
+    """
+    basis_map = basis.fourier.T @ (sums.hidden_ab @ unembedding) @ basis.fourier
+    overlap = basis.member @ jnp.diagonal(basis_map)
+    power = jnp.einsum("rj,jk,rk->r", basis.member, basis_map**2, basis.member)
+    return overlap / jnp.sqrt(jnp.sum(basis.member, axis=1) * power)
+
+
 def hidden_shares(sums: PairSums, basis: Basis) -> dict[str, Float[Array, " irrep"]]:
     """Share of ‖h~‖² in functions of a, of b and of the label in each irrep, in [0, 1].
 
     0 for the trivial irrep: h~ has no mean.
     """
-    order = basis.labels.shape[0]
+    order, total = basis.labels.shape[0], jnp.sum(sums.hidden_power)
     means = {
         "hidden_a": sums.hidden_a,
         "hidden_b": sums.hidden_b,
         "hidden_ab": sums.hidden_ab,
     }
     return {
-        name: (order * power_by_irrep(mean, basis) / sums.hidden_power)
+        name: (order * jnp.sum(power_by_irrep(mean, basis), axis=1) / total)
         .at[TRIVIAL]
         .set(0.0)
         for name, mean in means.items()
@@ -99,40 +116,3 @@ def accuracy_and_loss(
         metrics[f"{name}_loss"] = jnp.sum(sums.loss * mask) / total
         metrics[f"{name}_accuracy"] = jnp.sum(sums.correct & mask) / total
     return metrics
-
-
-def ablated_losses(
-    model: Model,
-    params: Params,
-    train_pairs: Int[Array, " train"],
-    basis: Basis,
-    sums: PairSums,
-    key: Bool[Array, " irrep"],
-) -> dict[str, Array]:
-    """Restricted and excluded loss for all key irreps together and for each irrep.
-
-    Restricted: over all pairs, the logits (P h_ab)[ab] · U alone. Excluded: over the
-    training pairs, the logits (h[a, b] − (P h_ab)[ab]) · U.
-    """
-    unembedding = model.apply(params, method="unembedding")
-    coefficients = (basis.fourier.T @ sums.hidden_ab) @ unembedding
-    selections = jnp.concatenate(
-        [key.astype(jnp.float32)[None] @ basis.member, basis.member]
-    )
-
-    def logits_of(columns):
-        return basis.fourier @ (columns[:, None] * coefficients)
-
-    parts = jax.lax.map(logits_of, selections)
-    share = sums.count / jnp.sum(sums.count)
-    everyone = jnp.arange(model.order)
-    restricted = jax.lax.map(
-        lambda part: jnp.dot(share, cross_entropy(part, everyone)), parts
-    )
-    excluded = excluded_losses(model, params, train_pairs, basis.labels, parts)
-    return {
-        "restricted_loss": restricted[0],
-        "irrep_restricted_loss": restricted[1:],
-        "excluded_loss": excluded[0],
-        "irrep_excluded_loss": excluded[1:],
-    }

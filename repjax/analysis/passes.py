@@ -1,11 +1,14 @@
 """Two passes over pairs in blocks: what is kept are n × n tables, a few per irrep.
 
-The first pass visits all pairs and reduces activations and logits to n × n tables; the
-second visits the training pairs and subtracts irreps from their logits.
+The first visits all pairs and reduces activations and logits to n × n tables; the
+second visits some pairs again and takes irreps out of their logits.
 """
+
+from collections.abc import Mapping
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from flax import struct
 
 from repjax.losses import correct, cross_entropy
@@ -27,7 +30,8 @@ class PairSums(struct.PyTreeNode):
         hidden_b: mean of h over a.
         hidden_ab: mean of h over the pairs of each label, over all pairs for a label
             that no pair has (`a*b*a^-1*b^-1` reaches commutators only).
-        hidden_power: Σ‖h~‖², h~ being h minus its mean over all pairs.
+        hidden_mean: mean of h over all pairs.
+        hidden_power: Σ h~² of each neuron, h~ being h minus its mean over all pairs.
         logits_ab: sum of L over the pairs of each label.
         logits_power: Σ‖L~‖², L~ being L minus its mean over c.
         count: number of pairs of each label.
@@ -38,7 +42,8 @@ class PairSums(struct.PyTreeNode):
     hidden_a: Float[Array, "group hidden"]
     hidden_b: Float[Array, "group hidden"]
     hidden_ab: Float[Array, "group hidden"]
-    hidden_power: Scalar
+    hidden_mean: Float[Array, "1 hidden"]
+    hidden_power: Float[Array, " hidden"]
     logits_ab: Float[Array, "group vocab"]
     logits_power: Scalar
     count: Float[Array, " group"]
@@ -49,113 +54,130 @@ def sum_over_pairs(
 ) -> PairSums:
     """First pass: all pairs, a few rows a of the multiplication table at a time."""
     order = model.order
-    everyone = jnp.arange(order)
-    unembedding = model.apply(params, method="unembedding")
-    rows = _rows_per_block(order, unembedding.shape[0])
-    starts = jnp.arange(0, order, rows)
+    num_neurons = model.apply(params, method="unembedding").shape[0]
+    rows = _rows_per_block(order, num_neurons)
+    starts = np.arange(0, order, rows)
+    # The last block is moved back to fit; in it, rows seen before have weight 0.
+    firsts = np.minimum(starts, order - rows)
+    row = firsts[:, None] + np.arange(rows)
+    weight = jnp.asarray(row >= starts[:, None], jnp.float32)
 
-    def visit(carry, start):
-        # The last block is moved back to fit; rows seen before get weight 0.
-        first = jnp.minimum(start, order - rows)
-        row = first + jnp.arange(rows)
-        weight = (row >= start).astype(jnp.float32)
-        left, right = jnp.repeat(row, order), jnp.tile(everyone, rows)
-        label = labels[left, right]
-        hidden = model.apply(params, left, right, method="hidden")
-        logits = model.apply(params, left, right)
-        loss, is_correct = cross_entropy(logits, label), correct(logits, label)
+    def visit(totals, block):
+        tables, sums = _reduce_rows(model, params, labels, *block)
+        return jax.tree.map(jnp.add, totals, sums), tables
 
-        pair_weight = jnp.repeat(weight, order)[:, None]
-        centred = logits - jnp.mean(logits, axis=1, keepdims=True)
-        hidden_b, hidden_ab, hidden_power, logits_ab, logits_power, *tables = carry
-        weighted = pair_weight * hidden
-        by_row = hidden.reshape(rows, order, -1)
-        updates = (
-            loss.reshape(rows, order),
-            is_correct.reshape(rows, order),
-            jnp.mean(by_row, axis=1),
-        )
-        carry = (
-            hidden_b + jnp.einsum("r,rbh->bh", weight, by_row),
-            hidden_ab + sum_by_index(weighted, label, order),
-            hidden_power + jnp.sum(weighted * hidden),
-            logits_ab + sum_by_index(pair_weight * logits, label, order),
-            logits_power + jnp.sum(pair_weight * centred**2),
-            *(
-                jax.lax.dynamic_update_slice_in_dim(table, update, first, 0)
-                for table, update in zip(tables, updates, strict=True)
-            ),
-        )
-        return carry, None
+    blocks = (jnp.asarray(row), weight)
+    one_block = jax.tree.map(lambda x: x[0], blocks)
+    _, sums = jax.eval_shape(lambda: _reduce_rows(model, params, labels, *one_block))
+    zeros = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), sums)
+    totals, tables = jax.lax.scan(visit, zeros, blocks)
 
-    width = unembedding.shape[0]
-    start = (
-        jnp.zeros((order, width)),
-        jnp.zeros((order, width)),
-        jnp.zeros(()),
-        jnp.zeros((order, order)),
-        jnp.zeros(()),
-        jnp.zeros((order, order)),
-        jnp.zeros((order, order), bool),
-        jnp.zeros((order, width)),
-    )
-    sums, _ = jax.lax.scan(visit, start, starts)
-    hidden_b, hidden_ab, power, logits_ab, logits_power, loss, right_ones, hidden_a = (
-        sums
-    )
+    block_of_row = np.arange(order) // rows
+    kept = (block_of_row, np.arange(order) - firsts[block_of_row])
+    loss, is_correct, hidden_a = (table[kept] for table in tables)
+    mean = jnp.mean(hidden_a, axis=0, keepdims=True)
     count = jnp.zeros(order).at[labels.reshape(-1)].add(1.0)
-    mean = jnp.mean(hidden_a, axis=0)
+    hidden_ab = totals["hidden_ab"] / jnp.maximum(count, 1.0)[:, None]
     return PairSums(
         loss=loss,
-        correct=right_ones,
+        correct=is_correct,
         hidden_a=hidden_a,
-        hidden_b=hidden_b / order,
-        hidden_ab=jnp.where(
-            count[:, None] > 0, hidden_ab / jnp.maximum(count, 1.0)[:, None], mean[None]
-        ),
-        hidden_power=power - order**2 * jnp.sum(mean**2),
-        logits_ab=logits_ab,
-        logits_power=logits_power,
+        hidden_b=totals["hidden_b"] / order,
+        hidden_ab=jnp.where(count[:, None] > 0, hidden_ab, mean),
+        hidden_mean=mean,
+        hidden_power=totals["hidden_power"] - order**2 * mean[0] ** 2,
+        logits_ab=totals["logits_ab"],
+        logits_power=totals["logits_power"],
         count=count,
     )
 
 
-def excluded_losses(
+def _reduce_rows(
     model: Model,
     params: Params,
-    train_pairs: Int[Array, " train"],
     labels: Int[Array, "group group"],
-    removed: Float[Array, "part group vocab"],
-) -> Float[Array, " part"]:
-    """Second pass: mean loss over training pairs of (h[a, b] − part[ab]) · U.
+    row: Int[Array, " row"],
+    weight: Float[Array, " row"],
+) -> tuple[tuple[Array, ...], dict[str, Array]]:
+    """Tables with a line for each of these rows a, and sums over their pairs."""
+    order, rows = model.order, row.shape[0]
+    left, right = jnp.repeat(row, order), jnp.tile(jnp.arange(order), rows)
+    label = labels[left, right]
+    hidden = model.apply(params, left, right, method="hidden")
+    logits = model.apply(params, left, right)
+    centred = logits - jnp.mean(logits, axis=1, keepdims=True)
+
+    by_row = hidden.reshape(rows, order, -1)
+    tables = (
+        cross_entropy(logits, label).reshape(rows, order),
+        correct(logits, label).reshape(rows, order),
+        jnp.mean(by_row, axis=1),
+    )
+    pair_weight = jnp.repeat(weight, order)[:, None]
+    weighted = pair_weight * hidden
+    sums = {
+        "hidden_b": jnp.einsum("r,rbh->bh", weight, by_row),
+        "hidden_ab": sum_by_index(weighted, label, order),
+        "hidden_power": jnp.sum(weighted * hidden, axis=0),
+        "logits_ab": sum_by_index(pair_weight * logits, label, order),
+        "logits_power": jnp.sum(pair_weight * centred**2),
+    }
+    return tables, sums
+
+
+def losses_without(
+    model: Model,
+    params: Params,
+    pairs: Int[Array, " pair"],
+    labels: Int[Array, "group group"],
+    removed: Mapping[str, Float[Array, "part group vocab"]],
+    residual: bool,
+) -> dict[str, Float[Array, " part"]]:
+    """Second pass: mean loss over `pairs` of the logits less one part at a time.
 
     Args:
         model: the network.
         params: its weights.
-        train_pairs: pairs to average over.
+        pairs: pairs to average over, a·n + b.
         labels: label of every pair.
-        removed: part · U for each label, one table for each part to remove.
+        removed: parts of the logits as functions of a ("a"), of b ("b") or of the
+            label ("ab"), one table for each part.
+        residual: whether the logits keep what reaches them past the hidden layer.
     """
-    order, num_train = model.order, train_pairs.shape[0]
+    order, num_pairs = model.order, pairs.shape[0]
     unembedding = model.apply(params, method="unembedding")
-    size = min(num_train, order * _rows_per_block(order, unembedding.shape[0]))
-    starts = jnp.arange(0, num_train, size)
+    size = min(num_pairs, order * _rows_per_block(order, unembedding.shape[0]))
+    starts = jnp.arange(0, num_pairs, size)
+
+    def logits_of(left, right):
+        if residual:
+            return model.apply(params, left, right)
+        return model.apply(params, left, right, method="hidden") @ unembedding
 
     def visit(totals, start):
-        first = jnp.minimum(start, num_train - size)
+        first = jnp.minimum(start, num_pairs - size)
         position = first + jnp.arange(size)
         weight = (position >= start).astype(jnp.float32)
-        left, right = jnp.divmod(train_pairs[position], order)
+        left, right = jnp.divmod(pairs[position], order)
         label = labels[left, right]
-        logits = model.apply(params, left, right, method="hidden") @ unembedding
+        logits = logits_of(left, right)
 
-        def loss_without(part):
-            return jnp.sum(weight * cross_entropy(logits - part[label], label))
+        def losses(parts, argument):
+            def loss_without(part):
+                rest = logits - part[argument]
+                return jnp.sum(weight * cross_entropy(rest, label))
 
-        return totals + jax.lax.map(loss_without, removed), None
+            return jax.lax.map(loss_without, parts)
 
-    totals, _ = jax.lax.scan(visit, jnp.zeros(removed.shape[0]), starts)
-    return totals / num_train
+        arguments = {"a": left, "b": right, "ab": label}
+        return {
+            of: totals[of] + losses(parts, arguments[of])
+            for of, parts in removed.items()
+        }, None
+
+    zeros = {of: jnp.zeros(parts.shape[0]) for of, parts in removed.items()}
+    totals, _ = jax.lax.scan(visit, zeros, starts)
+    return {of: total / num_pairs for of, total in totals.items()}
 
 
 def _rows_per_block(order: int, width: int) -> int:

@@ -11,6 +11,7 @@ from jaxtyping import Int
 from repjax.groups.group import Group
 
 MAX_DEGREE = 7  # the table of S7 takes 100 MB, that of S8 would take 6.5 GB
+MAX_ORDER = 10_000  # of C<n> and D<n>; a table of 400 MB
 TABLE_SUFFIXES = (".npy", ".csv", ".txt")
 
 
@@ -27,19 +28,20 @@ def build_group(name: str) -> Group:
     """
     if Path(name).suffix in TABLE_SUFFIXES:
         return Group.from_table(Path(name).stem, _read_table(Path(name)))
-    match = re.fullmatch(r"([CDSA])([1-9][0-9]*)", name)
+    match = re.fullmatch(r"([CDSA])([1-9][0-9]{0,5})", name)
     if match:
         family, degree = match[1], int(match[2])
-        if family == "C":
+        if family == "C" and degree <= MAX_ORDER:
             return Group(name, _cyclic_table(degree), (family, degree))
-        if family == "D" and degree >= 3:
+        if family == "D" and 3 <= degree <= MAX_ORDER // 2:
             return Group(name, _dihedral_table(degree), (family, degree))
         if family in "SA" and degree <= MAX_DEGREE:
             elements = build_permutations(degree, even=family == "A")
             return Group(name, _permutation_table(elements), (family, degree))
     raise ValueError(
-        f"'{name}' is not a known group; use C<n>, D<n> (n >= 3), "
-        f"S<n> (n <= {MAX_DEGREE}), A<n> (n <= {MAX_DEGREE}), "
+        f"'{name}' is not a known group; use C<n> (n <= {MAX_ORDER}), "
+        f"D<n> (3 <= n <= {MAX_ORDER // 2}), S<n> (n <= {MAX_DEGREE}), "
+        f"A<n> (n <= {MAX_DEGREE}), "
         f"or a table file ({', '.join(TABLE_SUFFIXES)})"
     )
 
@@ -101,6 +103,10 @@ def _read_table(path: Path) -> np.ndarray:
         if not text.strip():
             raise ValueError("it is empty")
         return np.loadtxt(text.splitlines(), dtype=np.int64, ndmin=2)
-    except (ValueError, OSError, EOFError) as error:
-        reason = str(error).splitlines()[0].split(";")[0].rstrip(".")
+    except (ValueError, OSError, EOFError, MemoryError, OverflowError) as error:
+        reason = (
+            (str(error).splitlines() or [type(error).__name__])[0]
+            .split(";")[0]
+            .rstrip(".")
+        )
         raise ValueError(f"'{path}' is not a table of integers: {reason}") from None

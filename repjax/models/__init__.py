@@ -1,9 +1,10 @@
 """The networks, each written for one run.
 
-Every network answers to the same four methods, which is all that training and analysis
+Every network answers to the same five methods, which is all that training and analysis
 know of it: `__call__(left, right)` gives logits, `hidden(left, right)` the activations
-after the nonlinearity, `factors()` the tables A and B, `unembedding()` the map U from
-hidden layer to logits.
+after the nonlinearity, `factors()` the tables A and B, `neuron_inputs()` what each
+neuron receives from a and from b, `unembedding()` the map U from hidden layer to
+logits.
 """
 
 import dataclasses

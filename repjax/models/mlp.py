@@ -55,6 +55,12 @@ class Mlp(nn.Module):
             self.W_y @ self.W[self.embed_dim :],
         )
 
+    def neuron_inputs(
+        self,
+    ) -> tuple[Float[Array, "group hidden"], Float[Array, "group hidden"]]:
+        """What each neuron receives from a and from b."""
+        return self.factors()
+
     def hidden(
         self, left: Int[Array, " pair"], right: Int[Array, " pair"]
     ) -> Float[Array, "pair hidden"]:

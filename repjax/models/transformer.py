@@ -60,6 +60,23 @@ class Transformer(nn.Module):
         """A and B: the embedding of the elements, one table for both factors."""
         return self.W_E[: self.order], self.W_E[: self.order]
 
+    def neuron_inputs(
+        self,
+    ) -> tuple[Float[Array, "group hidden"], Float[Array, "group hidden"]]:
+        """What each neuron receives from a, averaged over b, and from b over a."""
+        reader, everyone = self.W_in, jnp.arange(self.order)
+
+        def mean_for(element):
+            here = jnp.full_like(everyone, element)
+            from_left, from_right = (
+                self.attend(here, everyone),
+                self.attend(everyone, here),
+            )
+            return jnp.mean(from_left, axis=0), jnp.mean(from_right, axis=0)
+
+        from_left, from_right = jax.lax.map(mean_for, everyone)
+        return from_left @ reader, from_right @ reader
+
     def hidden(
         self, left: Int[Array, " pair"], right: Int[Array, " pair"]
     ) -> Float[Array, "pair hidden"]:

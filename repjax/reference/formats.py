@@ -52,6 +52,7 @@ _NOT_IN_CFG: dict[str, Any] = {
     "evaluation": {"num_evaluations": 2},
     "checkpoint": {"every_seconds": 60.0, "keep": 2},
     "max_chunk_seconds": 5.0,
+    "runs_per_device": 0,
     "transformer": {
         "num_heads": 4,
         "d_model": 128,

@@ -4,6 +4,7 @@ Each holds cfg.json and model.pt, a PyTorch state dict: torch is imported when t
 is read.
 """
 
+import importlib.util
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,6 +41,15 @@ class PublishedRun:
     cell: CellConfig
     weights: dict[str, np.ndarray]
     train_pairs: Int[np.ndarray, " train"]
+
+
+def require_torch() -> None:
+    """Raises `ConfigError` if torch is not installed."""
+    if importlib.util.find_spec("torch") is None:
+        raise ConfigError(
+            "torch is not installed, which reads published weights; "
+            "use pip install -e '.[torch]'"
+        )
 
 
 def read_run(directory: Path) -> PublishedRun:

@@ -31,6 +31,48 @@ def projections(group: Group, characters: np.ndarray) -> np.ndarray:
     return scale[:, None, None] * characters[:, quotient]
 
 
+def neuron_inputs(architecture: str, weights: textbook.Weights) -> tuple:
+    """What each neuron receives from a and from b.
+
+    For the transformer, which mixes them: before the ReLU, averaged over the other.
+    """
+    if architecture != "transformer":
+        return factors(architecture, weights)[:2]
+    # A second neuron with the opposite weights: ReLU(x) − ReLU(−x) = x.
+    doubled = weights | {
+        "W_in": np.hstack([weights["W_in"], -weights["W_in"]]),
+        "W_out": np.vstack([weights["W_out"], weights["W_out"]]),
+    }
+    n = len(weights["W_E"]) - 1
+    a, b = np.divmod(np.arange(n * n), n)
+    hidden, _ = textbook.FORWARD[architecture](doubled, a, b)
+    positive, negative = np.split(hidden.reshape(n, n, -1), 2, axis=2)
+    return (positive - negative).mean(axis=1), (positive - negative).mean(axis=0)
+
+
+def neuron_clusters(received, project, shares) -> dict[str, np.ndarray]:
+    """Neuron by neuron; `shares(of, ρ, neurons)` is what ρ explains of their power."""
+
+    def of_neuron(column):
+        norm = (column**2).sum()
+        return norm < 1, tuple(((project @ column) ** 2).sum(axis=1) > 1)
+
+    by_left, by_right = ([of_neuron(c) for c in table.T] for table in received)
+    member = np.array([clusters for _, clusters in by_left]).T
+    metrics = {
+        "cluster_neurons": member.sum(axis=1),
+        "neurons_off": sum(off for off, _ in by_left),
+        "neurons_disagreeing": sum(
+            x != y for x, y in zip(by_left, by_right, strict=True)
+        ),
+    }
+    for of in ("a", "b", "ab"):
+        metrics[f"cluster_{of}"] = np.array(
+            [shares(of, rho, neurons) for rho, neurons in enumerate(member)]
+        )
+    return metrics
+
+
 def evaluate(
     group: Group,
     architecture: str,
@@ -77,6 +119,26 @@ def evaluate(
         return nontrivial * n * power / (offset**2).sum()
 
     hidden_a, hidden_b, hidden_ab = map(share_of_pairs, (a, b, ab))
+
+    index_of = {"a": a, "b": b, "ab": ab}
+    # (irrep, pair, neuron): the part of h~ in each irrep, as a function on pairs.
+    part_of = {of: (project @ means(offset, i))[:, i] for of, i in index_of.items()}
+    functions = {of: project @ means(offset, i) for of, i in index_of.items()}
+
+    def share_of_cluster(of, rho, neurons):
+        if not neurons.any():
+            return 0.0
+        power = n * (functions[of][rho][:, neurons] ** 2).sum()
+        return power / (offset[:, neurons] ** 2).sum()
+
+    def without(part):
+        return textbook.cross_entropy(logits - part @ unembedding, ab).mean()
+
+    def map_similarity(project_rho):
+        ideal = project_rho
+        actual = project_rho @ means(hidden, ab) @ unembedding @ project_rho
+        return (ideal * actual).sum() / np.sqrt((ideal**2).sum() * (actual**2).sum())
+
     parts = (project @ means(hidden, ab))[:, ab]
     losses = textbook.cross_entropy(logits, ab)
 
@@ -111,4 +173,68 @@ def evaluate(
         "hidden_ab": hidden_ab,
         "irrep_restricted_loss": np.array([restricted(part) for part in parts]),
         "irrep_excluded_loss": np.array([excluded(part) for part in parts]),
+        **{
+            f"without_{of}_loss": np.array([without(part) for part in parts_of_h])
+            for of, parts_of_h in part_of.items()
+        },
+        **neuron_clusters(
+            neuron_inputs(architecture, weights), project, share_of_cluster
+        ),
+        "logit_map_similarity": np.array([map_similarity(p) for p in project]),
     }
+
+
+def anatomy(
+    group: Group, architecture: str, weights: textbook.Weights, labels: np.ndarray
+) -> dict[str, np.ndarray]:
+    """What `repjax.analysis.anatomy` gives, `logits_ab` and `unembedding` apart."""
+    n = group.order
+    weights = textbook.in_float64(weights)
+    a, b = np.divmod(np.arange(n * n), n)
+    ab = labels[a, b]
+    hidden, logits = textbook.FORWARD[architecture](weights, a, b)
+    irreps = real_irreps(group)
+    characters = np.stack([irrep.character for irrep in irreps])
+    project = projections(group, characters)
+    offset = hidden - hidden.mean(axis=0)
+
+    ideal = characters[:, group.table[ab][:, group.inverse]]
+    centred = logits - logits.mean(axis=1, keepdims=True)
+    norms = np.sqrt((ideal**2).sum(axis=(1, 2)) * (centred**2).sum())
+    key = (ideal * centred).sum(axis=(1, 2)) / norms > KEY_SIMILARITY
+    key[0] = False
+
+    received = neuron_inputs(architecture, weights)[0]
+    by_irrep = np.array([((p @ received) ** 2).sum(axis=0) for p in project])
+    maps = [logit_map(group, i.matrices, hidden, weights, architecture, ab)
+            for i in irreps]  # fmt: skip
+
+    def loss(logits):
+        return textbook.cross_entropy(logits, ab).mean()
+
+    inside = logits @ project[key].sum(axis=0)
+    return {
+        "in_cluster": by_irrep > 1,
+        "is_off": (received**2).sum(axis=0) < 1,
+        "received": by_irrep,
+        "hidden_power": (offset**2).sum(axis=0),
+        "logit_map_distances": np.array(
+            [np.linalg.norm(m - i) / np.linalg.norm(i) for m, i in maps]
+        ),
+        "loss": loss(logits),
+        "key_space_loss": loss(inside),
+        "complement_loss": loss(logits - inside),
+    }
+
+
+def logit_map(group, matrices, hidden, weights, architecture, ab) -> tuple:
+    """M·U·ρ(c⁻¹)ᵀ with M = Bᵀ h over all pairs, and the same of tr ρ(ab)ρ(c⁻¹)."""
+    n = group.order
+    entries = matrices.reshape(n, -1)
+    above = entries[group.inverse]
+    of_pairs = entries[ab]
+    actual = of_pairs.T @ hidden @ factors(architecture, weights)[2] @ above
+    trace = np.einsum("pij,cji->pc", matrices[ab], matrices[group.inverse])
+    ideal = of_pairs.T @ trace @ above
+    ideal /= np.linalg.norm(ideal, 2)
+    return actual * np.linalg.norm(ideal) / np.linalg.norm(actual), ideal

@@ -112,16 +112,20 @@ def check_exact_logits(name: str, scales, metrics):
     for metric in ("train_loss", "test_loss", "restricted_loss"):
         assert_close(metrics[metric], loss, metric, rtol=2e-5)
     assert_close(metrics["excluded_loss"], np.log(group.order), scales, rtol=2e-6)
-    for n, alone, without in zip(
+    for n, alone, excluded, ablated, likeness in zip(
         names,
         metrics["irrep_restricted_loss"],
         metrics["irrep_excluded_loss"],
+        metrics["without_ab_loss"],
+        metrics["logit_map_similarity"],
         strict=True,
     ):
         one = {n: scales[n]} if n in scales else {}
         rest = {other: scales[other] for other in scales if other != n}
         assert_close(alone, planted.character_loss(group, one), n, rtol=2e-5)
-        assert_close(without, planted.character_loss(group, rest), n, rtol=2e-5)
+        for without in (excluded, ablated):
+            assert_close(without, planted.character_loss(group, rest), n, rtol=2e-5)
+        assert n not in scales or abs(likeness - 1) < 2e-6
 
 
 @pytest.mark.parametrize("name", GROUPS)
@@ -143,6 +147,25 @@ def test_bilinear_network_of_characters(name):
         assert_close(metrics["hidden_ab"], (d > 0) / d.sum(), names)
         assert_close(metrics["fve_mlp"], len(names) / d.sum(), names)
         assert_close(metrics["fve_mlp_ab"], len(names) / d.sum(), names)
+        for metric in ("without_a_loss", "without_b_loss"):
+            loss = planted.character_loss(group, scales)
+            assert_close(metrics[metric], loss, names, rtol=2e-5)
+
+
+@pytest.mark.parametrize("name", GROUPS)
+def test_neurons_of_the_bilinear_network_cluster_by_irrep(name):
+    """d³ units for each planted irrep, with 1/d of their power in ρ(ab); others off."""
+    group = small_group(name)
+    all_units = (dims(group, nontrivial(group)) ** 3).sum()
+    for names in choices(nontrivial(group)):
+        metrics = plant(Bilinear, name, equal_norms(group, names))
+        d = dims(group, names)
+        np.testing.assert_array_equal(metrics["cluster_neurons"], d**3)
+        assert metrics["neurons_off"] == all_units - (d**3).sum()
+        assert metrics["neurons_disagreeing"] == 0
+        assert_close(metrics["cluster_a"], 0, names)
+        assert_close(metrics["cluster_b"], 0, names)
+        assert_close(metrics["cluster_ab"], (d > 0) / np.maximum(d, 1), names)
 
 
 @pytest.mark.parametrize("name", GROUPS)
@@ -175,6 +198,11 @@ def test_relu_networks_of_signs(name, kind):
             assert_close(metrics[metric], share, names)
         for metric in ("hidden_a", "hidden_b", "hidden_ab"):
             assert_close(metrics[metric], share / 3, names)
+        for metric in ("cluster_a", "cluster_b", "cluster_ab"):
+            assert_close(metrics[metric], (share > 0) / 3, names)
+        np.testing.assert_array_equal(
+            metrics["cluster_neurons"], 4 * dims(group, names)
+        )
         assert_close(metrics["fve_mlp"], 1, names)
         assert_close(metrics["fve_mlp_ab"], 1 / 3, names)
 

@@ -100,6 +100,9 @@ def test_permutations_are_in_lexicographic_order():
         "",
         "C-1",
         "C٣",
+        "C10001",
+        "D5001",
+        "C" + "9" * 5000,
     ],
 )
 def test_unknown_names_are_refused(name):
@@ -107,8 +110,8 @@ def test_unknown_names_are_refused(name):
     with pytest.raises(ValueError, match="is not a known group") as error:
         build_group(name)
     assert str(error.value) == (
-        f"'{name}' is not a known group; use C<n>, D<n> (n >= 3), S<n> (n <= 7), "
-        "A<n> (n <= 7), or a table file (.npy, .csv, .txt)"
+        f"'{name}' is not a known group; use C<n> (n <= 10000), D<n> (3 <= n <= 5000), "
+        "S<n> (n <= 7), A<n> (n <= 7), or a table file (.npy, .csv, .txt)"
     )
 
 

@@ -1,0 +1,85 @@
+"""What JAX is told before it is first used, and on what processor it runs."""
+
+import hashlib
+import os
+import platform
+from functools import cache
+from pathlib import Path
+
+import jax
+
+CACHED_FROM_SECONDS = 0.3
+"""Programs that compile for at least so long are kept on disk."""
+
+_HASTY = {"xla_backend_optimization_level": 1, "xla_cpu_use_fusion_emitters": False}
+
+
+def prepare() -> None:
+    """Makes every core of the host a device, and keeps compiled programs on disk.
+
+    To be called by a program before JAX is first used. The environment variables
+    JAX_NUM_CPU_DEVICES and JAX_COMPILATION_CACHE_DIR stand above it.
+    """
+    one_device_per_core()
+    keep_compilations()
+
+
+def one_device_per_core() -> None:
+    """Makes every core of the host a device.
+
+    XLA runs one of these small programs on little more than one core (on 2 cores, two
+    devices train 2.0 times as many steps a second as one), so runs are spread over
+    cores as over accelerators.
+    """
+    if "JAX_NUM_CPU_DEVICES" not in os.environ:
+        jax.config.update("jax_num_cpu_devices", _num_cores())
+
+
+def keep_compilations() -> None:
+    """Compiled programs are found again by the next call, in ~/.cache/repjax.
+
+    In a folder for each kind of processor: a home directory may be shared by machines
+    of which one does not know the instructions of the other.
+    """
+    if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
+        home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+        kind = hashlib.sha256(processor().encode()).hexdigest()[:12]
+        jax.config.update("jax_compilation_cache_dir", str(Path(home, "repjax", kind)))
+        jax.config.update(
+            "jax_persistent_cache_min_compile_time_secs", CACHED_FROM_SECONDS
+        )
+
+
+@cache
+def hasty_options() -> dict[str, int | bool]:
+    """Options of XLA for programs that run for seconds; none where it knows them not.
+
+    On a CPU what tables show of an S5 transformer then compiles in 4.9 CPU seconds, not
+    7.8, of an S6 MLP in 2.8, not 5.9, and both run as fast. With level 0 S6 would run 5
+    times slower.
+    """
+    if jax.default_backend() != "cpu":
+        return {}
+    try:
+        jax.jit(lambda x: x + 1, compiler_options=_HASTY)(1.0)
+    except jax.errors.JaxRuntimeError:
+        return {}
+    return _HASTY
+
+
+def processor() -> str:
+    """Name of the host's processor as the system gives it."""
+    try:
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    except OSError:
+        pass
+    return platform.processor() or platform.machine()
+
+
+def _num_cores() -> int:
+    """Cores that this process may use; macOS and Windows know no affinity."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

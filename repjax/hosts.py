@@ -1,0 +1,64 @@
+"""The processes of one program that spans several hosts (`--distributed`).
+
+All of them run the same code, and must take the same turns: whatever depends on a
+clock, a signal or a disk is decided by the first, which also writes the files. With a
+single process everything here is the identity.
+"""
+
+import os
+from typing import Any
+
+import jax
+import numpy as np
+from jax.experimental import multihost_utils
+
+
+def join() -> None:
+    """Joins the processes of a slice; to be called before jax is first used.
+
+    TPU slices, Slurm, MPI and Kubernetes say by themselves who belongs together.
+    Elsewhere JAX_COORDINATOR_ADDRESS (host:port of the first), JAX_NUM_PROCESSES and
+    JAX_PROCESS_ID say it.
+
+    Raises:
+        RuntimeError, ValueError: there is no slice.
+    """
+    count, index = (
+        os.environ.get(name) for name in ("JAX_NUM_PROCESSES", "JAX_PROCESS_ID")
+    )
+    jax.distributed.initialize(
+        num_processes=int(count) if count else None,
+        process_id=int(index) if index else None,
+    )
+
+
+def is_first() -> bool:
+    """Whether this process writes the files."""
+    return jax.process_index() == 0
+
+
+def agree(value: int) -> int:
+    """The first process's value, on all of them."""
+    if jax.process_count() == 1:
+        return value
+    return int(multihost_utils.broadcast_one_to_all(np.int64(value)))
+
+
+def any_of(flag: bool) -> bool:
+    """Whether it holds on one of them."""
+    if jax.process_count() == 1:
+        return flag
+    return bool(multihost_utils.process_allgather(np.array(flag)).any())
+
+
+def gather(tree: Any) -> Any:
+    """Arrays that are spread over the devices of all hosts, whole, as NumPy arrays."""
+    if jax.process_count() == 1:
+        return jax.device_get(tree)
+    return multihost_utils.process_allgather(tree, tiled=True)
+
+
+def wait_for_all(name: str) -> None:
+    """Returns when every process has come to the point called `name`."""
+    if jax.process_count() > 1:
+        multihost_utils.sync_global_devices(name)

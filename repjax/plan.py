@@ -1,0 +1,206 @@
+"""How the runs of a cell are laid out on devices, so that they fit into memory.
+
+Sizes are estimates from shapes, a little above what XLA reports; no device is needed.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from repjax.config import CellConfig
+from repjax.groups import build_group, real_irreps
+from repjax.rules import ConfigError
+from repjax.sweep import estimate_cost
+
+USABLE = 0.8
+"""Share of a device's memory that may be planned with."""
+
+LARGEST_BLOCK = 2**16
+"""Pairs whose activations and logits exist together, at most.
+
+The S6 transformer has 207,360 training pairs, 4 GB of activations and logits if they
+all exist at once. Every other cell of the paper fits in one block.
+"""
+
+SMALLEST_BLOCK = 2**10
+
+BLOCK_ELEMENTS = 2**21
+"""Floats in the largest array of an evaluation's block: near the cache of a core."""
+
+EVALUATIONS_AT_ONCE = 8
+"""Runs evaluated together, at most; each needs a few blocks of 8 MB."""
+
+RATES = {"one CPU core": 4e10, "A100": 6e12, "H100": 2e13, "TPU v4 chip": 1e13}
+"""Floating-point operations a second, full float32, that training may be hoped to make.
+
+That of a core was measured (AMD EPYC, C113 MLP); the others are a third of what their
+makers give, and of no use for a single small run, which fills no accelerator.
+"""
+
+_FLOAT = 4
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The layout of one cell.
+
+    Attributes:
+        runs: of the cell.
+        devices: over which they are spread.
+        slots: runs that the program on each device holds, padding included.
+        at_once: how many of them are trained together; the others take turns.
+        block: training pairs whose activations exist together, for each run.
+        device_bytes: memory needed on each device (on CPUs: by each core).
+    """
+
+    runs: int
+    devices: int
+    slots: int
+    at_once: int
+    block: int
+    device_bytes: int
+
+    @property
+    def width(self) -> int:
+        """Runs that the arrays of the ensemble hold, padding included."""
+        return self.slots * self.devices
+
+
+def make_plan(
+    cell: CellConfig, num_devices: int, on_cpu: bool, memory: int | None
+) -> Plan:
+    """The widest layout that fits.
+
+    On CPUs runs take turns: there a core trains two one after the other sooner than
+    both together. A core holds two slots at least, though one may be padding: indexing
+    an array of one run is no indexing to XLA, which then fuses and rounds in another
+    way, and the bits of a run would depend on how many runs share its device. Other
+    devices batch as many runs as fit. `cell.runs_per_device` stands above both.
+
+    Args:
+        cell: what is to be trained.
+        num_devices: devices that may be used.
+        on_cpu: whether they are the cores of one host, which share its memory.
+        memory: bytes of each device, or of the host; None if unknown.
+
+    Raises:
+        ConfigError: the runs do not fit, whatever the layout.
+    """
+    runs = len(cell.seeds)
+    devices = num_devices if on_cpu else min(num_devices, runs)
+    per_device = -(-runs // devices)
+    at_once = cell.runs_per_device or (1 if on_cpu else per_device)
+    at_once = min(at_once, per_device)
+    block = LARGEST_BLOCK
+    while True:
+        slots = -(-max(per_device, 2 if on_cpu else 1) // at_once) * at_once
+        # The states before and after a chunk, and what one turn needs.
+        needed = 2 * slots * state_bytes(cell) + max(
+            at_once * step_bytes(cell, block),
+            min(at_once, EVALUATIONS_AT_ONCE) * evaluation_bytes(cell),
+        )
+        if memory is None or needed * (devices if on_cpu else 1) <= USABLE * memory:
+            return Plan(runs, devices, slots, at_once, block, needed)
+        if at_once > 1 and not cell.runs_per_device:
+            at_once = -(-at_once // 2)
+        elif block > SMALLEST_BLOCK:
+            block //= 2
+        elif on_cpu and devices > 1:
+            devices //= 2
+            per_device = -(-runs // devices)
+        else:
+            raise ConfigError(
+                f"runs_per_device: {runs} runs of {cell.name} on {devices} device(s) "
+                f"need {_gigabytes(needed)} each, of {_gigabytes(memory)}; use fewer "
+                "seeds, or --shard=i/n with a workdir for each part"
+            )
+
+
+def describe(
+    cells: Sequence[CellConfig],
+    shard: str | None = None,
+    plans: Sequence[Plan] | None = None,
+) -> str:
+    """What would be trained, one line a cell: runs, steps, operations, memory, time.
+
+    Args:
+        cells: of the sweep, or of one shard.
+        shard: "i/n" if these are the runs of one shard.
+        plans: layouts of the cells on the devices that are there, if known.
+    """
+    width = max((len(cell.name) for cell in cells), default=0)
+    lines = [f"shard {shard}:"] if shard else []
+    for i, cell in enumerate(cells):
+        memory = state_bytes(cell) + step_bytes(cell, LARGEST_BLOCK)
+        line = (
+            f"{cell.name:{width}}  {len(cell.seeds):4} runs x {cell.num_steps:>9,} "
+            f"steps, train fraction {cell.train_fraction:g}, "
+            f"{estimate_cost(cell):.1e} flop and {memory / 2**20:.0f} MiB a run"
+        )
+        if plans:
+            plan = plans[i]
+            line += (
+                f"; {plan.at_once} at once on each of {plan.devices} devices, "
+                f"{_gigabytes(plan.device_bytes)} each"
+            )
+        lines.append(line)
+    runs = sum(len(cell.seeds) for cell in cells)
+    flop = sum(len(cell.seeds) * estimate_cost(cell) for cell in cells)
+    times = ", ".join(f"{name} {_time(flop / rate)}" for name, rate in RATES.items())
+    lines.append(f"{len(cells)} cells, {runs} runs, {flop:.1e} flop")
+    return "\n".join([*lines, f"about: {times}"] if runs else lines)
+
+
+def num_parameters(cell: CellConfig) -> int:
+    """Trainable weights of one network."""
+    order = build_group(cell.group).order
+    if cell.architecture == "transformer":
+        sizes = cell.transformer
+        attention = 4 * sizes.num_heads * sizes.d_head
+        return sizes.d_model * (2 * order + 4 + attention + 2 * sizes.d_mlp)
+    embed, hidden = cell.mlp.embed_dim, cell.mlp.hidden_dim
+    return 2 * order * embed + 2 * embed * hidden + hidden * order
+
+
+def state_bytes(cell: CellConfig) -> int:
+    """Weights, both moments and training pairs of one run."""
+    order = build_group(cell.group).order
+    return _FLOAT * (3 * num_parameters(cell) + int(cell.train_fraction * order**2))
+
+
+def step_bytes(cell: CellConfig, block: int) -> int:
+    """What a training step of one run needs besides its state."""
+    order = build_group(cell.group).order
+    pairs = min(block, int(cell.train_fraction * order**2))
+    floats = 2 * num_parameters(cell) + pairs * _floats_per_pair(cell, order)
+    return _FLOAT * floats
+
+
+def evaluation_bytes(cell: CellConfig) -> int:
+    """What an evaluation of one run needs besides its state.
+
+    Blocks of pairs, and for each irrep the logits that go with it: for ρ(a), for ρ(b)
+    and twice for ρ(ab).
+    """
+    group = build_group(cell.group)
+    parts = 4 * len(real_irreps(group))
+    return _FLOAT * ((parts + 8) * group.order**2 + 8 * BLOCK_ELEMENTS)
+
+
+def _floats_per_pair(cell: CellConfig, order: int) -> int:
+    """Activations and gradients of one pair that exist together."""
+    if cell.architecture == "transformer":
+        sizes = cell.transformer
+        attention = sizes.num_heads * sizes.d_head
+        return 9 * attention + 4 * sizes.d_model + 3 * sizes.d_mlp + 4 * order
+    return 5 * cell.mlp.hidden_dim + 4 * order
+
+
+def _time(seconds: float) -> str:
+    for unit, length in (("days", 86_400), ("hours", 3_600), ("minutes", 60)):
+        if seconds >= 2 * length:
+            return f"{seconds / length:.0f} {unit}"
+    return f"{seconds:.0f} seconds"
+
+
+def _gigabytes(size: int) -> str:
+    return f"{size / 2**30:.1f} GiB"

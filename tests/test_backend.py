@@ -1,0 +1,50 @@
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+STARTED = """
+import jax
+from repjax import backend
+backend.prepare()
+jax.jit(lambda x: x @ x)(jax.numpy.ones((8, 8)))
+print(jax.local_device_count(), jax.config.jax_compilation_cache_dir)
+"""
+
+
+def started(home, **environment):
+    """Number of devices and compilation cache of a process that `prepare` began."""
+    variables = {"HOME": str(home), "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0"}
+    inherited = {
+        name: value
+        for name, value in os.environ.items()
+        if name not in ("JAX_COMPILATION_CACHE_DIR", "XDG_CACHE_HOME")
+    }
+    done = subprocess.run(
+        [sys.executable, "-c", STARTED],
+        cwd=ROOT,
+        env=inherited | variables | environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    count, cache = done.stdout.split()
+    return int(count), Path(cache)
+
+
+def test_cores_are_devices_and_programs_are_kept(tmp_path):
+    count, cache = started(tmp_path)
+    assert count == len(os.sched_getaffinity(0))
+    assert cache.parent == tmp_path / ".cache" / "repjax"
+
+
+def test_the_environment_stands_above(tmp_path):
+    count, cache = started(
+        tmp_path,
+        JAX_NUM_CPU_DEVICES="3",
+        JAX_COMPILATION_CACHE_DIR=str(tmp_path / "elsewhere"),
+    )
+    assert count == 3
+    assert cache == tmp_path / "elsewhere"
+    assert list(cache.iterdir()), "nothing was kept"

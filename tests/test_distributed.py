@@ -1,0 +1,94 @@
+"""`--distributed`: several processes, one program, as on the hosts of a TPU slice."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+RESULTS = ("seeds.csv", "table3.csv", "table3.md", "table3.tex")
+SWEEP = (
+    "--config=experiments/quickstart.py",
+    "--config.groups=S3",
+    "--config.num_steps=2000",
+    "--config.num_seeds=3",
+    "--config.mlp.hidden_dim=16",
+    "--config.checkpoint.every_seconds=0.5",
+    "--config.max_chunk_seconds=0.2",
+)
+
+
+def start(workdir, log, devices, *flags, **environment):
+    """repjax.main in a process of its own, with so many CPU devices."""
+    environment = os.environ | environment | {"JAX_NUM_CPU_DEVICES": str(devices)}
+    command = [sys.executable, "-m", "repjax.main", *SWEEP, f"--workdir={workdir}"]
+    with log.open("a") as file:
+        return subprocess.Popen(
+            [*command, *flags], cwd=ROOT, env=environment, stdout=file, stderr=file
+        )
+
+
+def start_two(workdir, logs):
+    """The two processes of one program, with a device each."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{free.getsockname()[1]}"
+    return [
+        start(
+            workdir,
+            log,
+            1,
+            "--distributed",
+            JAX_COORDINATOR_ADDRESS=address,
+            JAX_NUM_PROCESSES="2",
+            JAX_PROCESS_ID=str(index),
+        )
+        for index, log in enumerate(logs)
+    ]
+
+
+def wait(processes, logs):
+    """Exit codes; the logs, where one is still running after minutes."""
+    try:
+        return [process.wait(timeout=240) for process in processes]
+    except subprocess.TimeoutExpired:
+        for process in processes:
+            process.kill()
+        pytest.fail("\n".join(log.read_text() for log in logs))
+
+
+def wait_for_checkpoint(workdir, logs):
+    for _ in range(2400):
+        if list((workdir / "S3_mlp" / "checkpoints").glob("*.sha256.json")):
+            return
+        time.sleep(0.05)
+    pytest.fail("\n".join(log.read_text() for log in logs))
+
+
+@pytest.fixture(scope="module")
+def of_one_process(tmp_path_factory):
+    """The results of one process with two devices."""
+    folder = tmp_path_factory.mktemp("one")
+    log = folder / "log"
+    assert start(folder / "one", log, 2).wait(timeout=240) == 0, log.read_text()
+    return {name: (folder / "one" / name).read_bytes() for name in RESULTS}
+
+
+def test_two_processes_give_the_bytes_of_one(of_one_process, tmp_path):
+    """Also after SIGTERM to the one of them that writes nothing."""
+    workdir, logs = tmp_path / "two", [tmp_path / "log0", tmp_path / "log1"]
+    processes = start_two(workdir, logs)
+    wait_for_checkpoint(workdir, logs)
+    processes[1].send_signal(signal.SIGTERM)
+    assert wait(processes, logs) == [75, 75], logs[0].read_text()
+    assert not (workdir / "seeds.csv").exists(), "it was stopped before the end"
+
+    assert wait(start_two(workdir, logs), logs) == [0, 0], logs[0].read_text()
+    assert "resumed at step" in logs[0].read_text()
+    for name, content in of_one_process.items():
+        assert (workdir / name).read_bytes() == content, name

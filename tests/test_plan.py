@@ -1,0 +1,131 @@
+"""Layouts that fit, and sizes that are those of the programs."""
+
+import dataclasses
+
+import jax
+import pytest
+
+from experiments import table3
+from repjax.config import CellConfig, from_config_dict
+from repjax.ensemble import Ensemble
+from repjax.models import build_model
+from repjax.plan import (
+    LARGEST_BLOCK,
+    describe,
+    make_plan,
+    num_parameters,
+    state_bytes,
+    step_bytes,
+)
+from repjax.rules import ConfigError
+from repjax.sweep import expand
+
+GIB = 2**30
+
+
+def paper_cell(group: str, architecture: str, runs: int = 4, **changes) -> CellConfig:
+    """A cell of the paper's Table 3 with so many runs."""
+    for cell in expand(from_config_dict(table3.get_config())):
+        if (cell.group, cell.architecture) == (group, architecture):
+            seeds = tuple(range(1, runs + 1))
+            return dataclasses.replace(cell, seeds=seeds, **changes)
+    raise AssertionError
+
+
+@pytest.mark.parametrize("runs", [1, 2, 3, 16, 17])
+def test_cores_take_their_runs_one_by_one(runs):
+    plan = make_plan(paper_cell("S5", "mlp", runs), 8, True, 32 * GIB)
+    assert (plan.devices, plan.at_once, plan.block) == (8, 1, LARGEST_BLOCK)
+    assert plan.slots == (3 if runs == 17 else 2)
+    assert plan.width >= runs
+
+
+def test_accelerators_batch_what_fits():
+    cell = paper_cell("S5", "mlp", 1000)
+    widths = []
+    for gibibytes in (6, 16, 80):
+        plan = make_plan(cell, 1, False, gibibytes * GIB)
+        assert plan.device_bytes <= 0.8 * gibibytes * GIB
+        assert plan.slots % plan.at_once == 0
+        assert 1000 <= plan.slots < 1000 + plan.at_once
+        widths.append(plan.at_once)
+    assert widths == sorted(widths) and widths[0] < 100 < widths[-1]
+    assert make_plan(cell, 1, False, None).at_once == 1000
+
+
+def test_no_accelerator_is_without_a_run():
+    assert make_plan(paper_cell("S5", "mlp", 3), 8, False, GIB).devices == 3
+
+
+def test_a_step_too_large_for_its_device_is_taken_in_smaller_blocks():
+    """The S6 transformer, on 1 GiB."""
+    cell = paper_cell("S6", "transformer", 1)
+    plan = make_plan(cell, 1, False, GIB)
+    assert plan.block < LARGEST_BLOCK
+    assert plan.device_bytes <= 0.8 * GIB
+
+
+def test_cores_that_would_not_fit_into_the_host_rest():
+    cell = paper_cell("S6", "transformer", 64)
+    plan = make_plan(cell, 64, True, 8 * GIB)
+    assert plan.devices * plan.device_bytes <= 0.8 * 8 * GIB
+    assert plan.devices < 64 and plan.width >= 64
+
+
+@pytest.mark.parametrize("on_cpu", [True, False])
+def test_what_cannot_fit_is_said_in_one_line(on_cpu):
+    cell = paper_cell("S6", "mlp", 4000)
+    with pytest.raises(ConfigError, match=r"runs_per_device: 4000 runs .* --shard=i/n"):
+        make_plan(cell, 1, on_cpu, 8 * GIB)
+
+
+def test_the_user_knows_better():
+    cell = paper_cell("S5", "mlp", 10, runs_per_device=4)
+    for on_cpu in (True, False):
+        plan = make_plan(cell, 1, on_cpu, 16 * GIB)
+        assert (plan.at_once, plan.slots) == (4, 12)
+    with pytest.raises(ConfigError, match="runs_per_device"):
+        make_plan(paper_cell("S5", "mlp", 90, runs_per_device=90), 1, False, GIB)
+
+
+@pytest.mark.parametrize("architecture", ["mlp", "transformer"])
+def test_weights_are_counted(architecture):
+    cell = paper_cell("A5", architecture)
+    one = jax.numpy.zeros(1, int)
+    params = jax.eval_shape(build_model(cell, 60).init, jax.random.key(0), one, one)
+    assert num_parameters(cell) == sum(leaf.size for leaf in jax.tree.leaves(params))
+
+
+@pytest.mark.parametrize(
+    ("group", "architecture", "runs_per_device"),
+    [("A5", "mlp", 0), ("A5", "mlp", 2), ("A5", "transformer", 0)],
+)
+def test_sizes_are_those_of_the_compiled_step(group, architecture, runs_per_device):
+    """From what XLA says it needs to a third more, up to four times that."""
+    cell = paper_cell(group, architecture, 2, runs_per_device=runs_per_device)
+    ensemble = Ensemble(cell, jax.devices()[:1])
+    lowered = ensemble._train.lower(ensemble.init(), ensemble._turns, 1)
+    sizes = lowered.compile().memory_analysis()
+    state = sizes.argument_size_in_bytes
+    assert state == pytest.approx(ensemble.plan.slots * state_bytes(cell), rel=0.01)
+    block = ensemble.plan.block
+    needed = state + ensemble.plan.at_once * step_bytes(cell, block)
+    assert needed / 4 < sizes.temp_size_in_bytes < needed
+
+
+def test_what_would_be_trained_is_told():
+    cells = expand(from_config_dict(table3.get_config()))
+    *lines, total, times = describe(cells).splitlines()
+    assert len(lines) == 14
+    assert lines[0].startswith(cells[0].name)
+    assert total.startswith("14 cells, 56 runs")
+    assert "one CPU core" in times and "days" in times
+    assert describe([]) == "0 cells, 0 runs, 0.0e+00 flop"
+
+
+def test_a_shard_and_its_layout_are_told():
+    cell = paper_cell("A5", "mlp")
+    plan = make_plan(cell, 2, True, 8 * GIB)
+    first, line, *_ = describe([cell], "3/8", [plan]).splitlines()
+    assert first == "shard 3/8:"
+    assert "1 at once on each of 2 devices" in line
