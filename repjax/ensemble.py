@@ -166,7 +166,12 @@ class Ensemble:
             batched = _alone(one) if at_once == 1 else jax.vmap(one)
             return _in_turn(batched, state, num_turns[0], at_once)
 
-        return self._compile(train, (_BY_RUN, _BY_RUN, _SAME), donate_argnums=0)
+        return self._compile(
+            train,
+            (_BY_RUN, _BY_RUN, _SAME),
+            donate_argnums=0,
+            compiler_options=backend.training_options(),
+        )
 
     @cached_property
     def _evaluate_tables(self) -> Callable[..., dict[str, Array]]:

@@ -7,51 +7,57 @@ another class exp(d_c)/(1+s), and the gradient at the label minus the sum of tho
 subtraction of nearly equal numbers anywhere.
 """
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 
 from repjax.typing import Array, Bool, Float, Int
 
 
-@jax.custom_vjp
+@partial(jax.custom_vjp, nondiff_argnums=(2,))
 def cross_entropy(
-    logits: Float[Array, "pair vocab"], labels: Int[Array, " pair"]
+    logits: Float[Array, "..."], labels: Int[Array, " pair"], axis: int = 1
 ) -> Float[Array, " pair"]:
-    """−log softmax(logits)[label] of each pair, natural log, relative error ~1e-6."""
-    return _loss_and_odds(logits, labels)[0]
+    """−log softmax(logits)[label] of each pair, natural log, relative error ~1e-6.
+
+    Args:
+        logits: pair × vocab, or vocab × pair.
+        labels: class of each pair.
+        axis: that of the classes: 1 or 0.
+    """
+    return _forward(logits, labels, axis)[0]
 
 
-def _loss_and_odds(
-    logits: Float[Array, "pair vocab"], labels: Int[Array, " pair"]
-) -> tuple[Float[Array, " pair"], Float[Array, "pair vocab"]]:
-    """Loss, and the probability of every wrong class (0 at the label)."""
-    label_logit = jnp.take_along_axis(logits, labels[:, None], axis=1)
-    above = jnp.where(_at_label(logits, labels), -jnp.inf, logits - label_logit)
+def _forward(
+    logits: Float[Array, "..."], labels: Int[Array, " pair"], axis: int
+) -> tuple[Float[Array, " pair"], tuple[Array, Array, Array]]:
+    """Loss; and the probabilities of wrong classes, each and all, with the labels."""
+    at_label = _at_label(logits, labels, axis)
+    label_logit = jnp.sum(jnp.where(at_label, logits, 0.0), axis, keepdims=True)
+    above = jnp.where(at_label, -jnp.inf, logits - label_logit)
     # The largest exponent, 0 when the label wins, keeps exp in range.
-    shift = jnp.maximum(jnp.max(above, axis=1, keepdims=True), 0.0)
+    shift = jnp.maximum(jnp.max(above, axis, keepdims=True), 0.0)
     odds = jnp.exp(above - shift)
-    total = jnp.sum(odds, axis=1, keepdims=True)
+    total = jnp.sum(odds, axis, keepdims=True)
     label_odds = jnp.exp(-shift)
     loss = jnp.where(shift > 0.0, shift + jnp.log(label_odds + total), jnp.log1p(total))
-    return loss[:, 0], odds / (label_odds + total)
+    # One division a pair, and not one for each of its classes.
+    scale = 1.0 / (label_odds + total)
+    return jnp.squeeze(loss, axis), (odds * scale, total * scale, labels)
 
 
 def _at_label(
-    logits: Float[Array, "pair vocab"], labels: Int[Array, " pair"]
-) -> Bool[Array, "pair vocab"]:
-    return jnp.arange(logits.shape[1])[None] == labels[:, None]
+    logits: Float[Array, "..."], labels: Int[Array, " pair"], axis: int
+) -> Bool[Array, "..."]:
+    classes = jnp.arange(logits.shape[axis])
+    return jnp.expand_dims(classes, 1 - axis) == jnp.expand_dims(labels, axis)
 
 
-def _forward(logits, labels):
-    loss, wrong = _loss_and_odds(logits, labels)
-    return loss, (wrong, labels)
-
-
-def _backward(residuals, gradient):
-    wrong, labels = residuals
-    right = -jnp.sum(wrong, axis=1, keepdims=True)
-    by_logit = jnp.where(_at_label(wrong, labels), right, wrong)
-    return gradient[:, None] * by_logit, None
+def _backward(axis, residuals, gradient):
+    wrong, any_wrong, labels = residuals
+    by_logit = jnp.where(_at_label(wrong, labels, axis), -any_wrong, wrong)
+    return jnp.expand_dims(gradient, axis) * by_logit, None
 
 
 cross_entropy.defvjp(_forward, _backward)

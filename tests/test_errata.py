@@ -179,7 +179,7 @@ def test_s6_transformer_adds_the_means_of_eight_chunks(load):
     def hidden_sum(rows, labels):
         """Sum of h over the pairs (a, b) of each label, a in `rows`."""
         left, right = jnp.repeat(rows, order), jnp.tile(jnp.arange(order), rows.size)
-        hidden = model.apply(params, left, right, method="hidden")
+        hidden = model.hidden(model.apply(params, method="tables"), left, right)
         return jnp.zeros((order, hidden.shape[1])).at[labels[left, right]].add(hidden)
 
     @jax.jit
@@ -187,7 +187,10 @@ def test_s6_transformer_adds_the_means_of_eight_chunks(load):
         """Loss of the network, and without its residual path and `removed`."""
         left, right = jnp.divmod(pairs, order)
         label = labels[left, right]
-        rest = model.apply(params, left, right, method="hidden") - removed[label]
+        rest = (
+            model.hidden(model.apply(params, method="tables"), left, right)
+            - removed[label]
+        )
         logits = model.apply(params, left, right), rest @ unembedding
         return [jnp.mean(cross_entropy(each, label)) for each in logits]
 

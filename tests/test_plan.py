@@ -10,6 +10,7 @@ from repjax.config import CellConfig, from_config_dict
 from repjax.ensemble import Ensemble
 from repjax.models import build_model
 from repjax.plan import (
+    CPU_BLOCK,
     LARGEST_BLOCK,
     describe,
     make_plan,
@@ -35,7 +36,7 @@ def paper_cell(group: str, architecture: str, runs: int = 4, **changes) -> CellC
 @pytest.mark.parametrize("runs", [1, 2, 3, 16, 17])
 def test_cores_take_their_runs_one_by_one(runs):
     plan = make_plan(paper_cell("S5", "mlp", runs), 8, True, 32 * GIB)
-    assert (plan.devices, plan.at_once, plan.block) == (8, 1, LARGEST_BLOCK)
+    assert (plan.devices, plan.at_once, plan.block) == (8, 1, CPU_BLOCK)
     assert plan.slots == (3 if runs == 17 else 2)
     assert plan.width >= runs
 

@@ -50,11 +50,11 @@ def activation_maps(
     model: Model, params: Params, neurons: Int[Array, " neuron"]
 ) -> Float[Array, "neuron group group"]:
     """h[a, b] of some neurons, a in rows and b in columns."""
-    everyone = jnp.arange(model.order)
+    tables, everyone = model.apply(params, method="tables"), jnp.arange(model.order)
 
     def row(left):
-        pairs = jnp.full_like(everyone, left), everyone
-        return model.apply(params, *pairs, method="hidden")[:, neurons]
+        here = jnp.full_like(everyone, left)
+        return model.hidden(tables, here, everyone)[:, neurons]
 
     return jnp.transpose(jax.lax.map(row, everyone), (2, 0, 1))
 
@@ -102,11 +102,11 @@ def losses_in_key_space(
     """
     columns = key.astype(jnp.float32) @ basis.member
     projection = (basis.fourier * columns[None]) @ basis.fourier.T
-    everyone = jnp.arange(model.order)
+    tables, everyone = model.apply(params, method="tables"), jnp.arange(model.order)
 
     def row(left):
         label = basis.labels[left]
-        logits = model.apply(params, jnp.full_like(everyone, left), everyone)
+        logits = model.logits(tables, jnp.full_like(everyone, left), everyone).T
         inside = logits @ projection
         return {
             "key_space_loss": jnp.mean(cross_entropy(inside, label)),

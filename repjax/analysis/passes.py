@@ -13,7 +13,7 @@ from flax import struct
 
 from repjax.losses import correct, cross_entropy
 from repjax.models import Model
-from repjax.models.lookup import sum_by_index
+from repjax.models.lookup import Tables, sum_by_index
 from repjax.typing import Array, Bool, Float, Int, Params, Scalar
 
 _BLOCK_ELEMENTS = 2**21
@@ -54,6 +54,7 @@ def sum_over_pairs(
 ) -> PairSums:
     """First pass: all pairs, a few rows a of the multiplication table at a time."""
     order = model.order
+    network = model.apply(params, method="tables")
     num_neurons = model.apply(params, method="unembedding").shape[0]
     rows = _rows_per_block(order, num_neurons)
     starts = np.arange(0, order, rows)
@@ -63,12 +64,12 @@ def sum_over_pairs(
     weight = jnp.asarray(row >= starts[:, None], jnp.float32)
 
     def visit(totals, block):
-        tables, sums = _reduce_rows(model, params, labels, *block)
+        tables, sums = _reduce_rows(model, network, labels, *block)
         return jax.tree.map(jnp.add, totals, sums), tables
 
     blocks = (jnp.asarray(row), weight)
     one_block = jax.tree.map(lambda x: x[0], blocks)
-    _, sums = jax.eval_shape(lambda: _reduce_rows(model, params, labels, *one_block))
+    _, sums = jax.eval_shape(lambda: _reduce_rows(model, network, labels, *one_block))
     zeros = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), sums)
     totals, tables = jax.lax.scan(visit, zeros, blocks)
 
@@ -94,7 +95,7 @@ def sum_over_pairs(
 
 def _reduce_rows(
     model: Model,
-    params: Params,
+    network: Tables,
     labels: Int[Array, "group group"],
     row: Int[Array, " row"],
     weight: Float[Array, " row"],
@@ -103,8 +104,8 @@ def _reduce_rows(
     order, rows = model.order, row.shape[0]
     left, right = jnp.repeat(row, order), jnp.tile(jnp.arange(order), rows)
     label = labels[left, right]
-    hidden = model.apply(params, left, right, method="hidden")
-    logits = model.apply(params, left, right)
+    hidden = model.hidden(network, left, right)
+    logits = model.logits(network, left, right).T
     centred = logits - jnp.mean(logits, axis=1, keepdims=True)
 
     by_row = hidden.reshape(rows, order, -1)
@@ -145,14 +146,15 @@ def losses_without(
         residual: whether the logits keep what reaches them past the hidden layer.
     """
     order, num_pairs = model.order, pairs.shape[0]
+    network = model.apply(params, method="tables")
     unembedding = model.apply(params, method="unembedding")
     size = min(num_pairs, order * _rows_per_block(order, unembedding.shape[0]))
     starts = jnp.arange(0, num_pairs, size)
 
     def logits_of(left, right):
         if residual:
-            return model.apply(params, left, right)
-        return model.apply(params, left, right, method="hidden") @ unembedding
+            return model.logits(network, left, right).T
+        return model.hidden(network, left, right) @ unembedding
 
     def visit(totals, start):
         first = jnp.minimum(start, num_pairs - size)

@@ -1,10 +1,12 @@
 """The networks, each written for one run.
 
-Every network answers to the same five methods, which is all that training and analysis
-know of it: `__call__(left, right)` gives logits, `hidden(left, right)` the activations
-after the nonlinearity, `factors()` the tables A and B, `neuron_inputs()` what each
-neuron receives from a and from b, `unembedding()` the map U from hidden layer to
-logits.
+Every network answers to the same methods, which is all that training and analysis know
+of it. Of its weights, through `apply`: `__call__(left, right)` gives logits,
+`factors()` the tables A and B, `neuron_inputs()` what each neuron receives from a and
+from b, `unembedding()` the map U from hidden layer to logits, and `tables()` all that
+pairs need, computed once for all of them. Of those tables, as pure functions:
+`hidden(tables, left, right)`, the activations after the nonlinearity, a row for each
+pair, and `logits(tables, left, right)`, a column for each pair.
 """
 
 import dataclasses

@@ -1,9 +1,15 @@
-"""Rows of a table by index, with a gradient that gives the same bits every time."""
+"""What pairs do with tables: look up a row of each, multiply it by another.
+
+The gradients give the same bits every time.
+"""
 
 import jax
 import jax.numpy as jnp
 
 from repjax.typing import Array, Float, Int
+
+Tables = dict[str, Array]
+"""All that the pairs of one network need: tables over elements, weights as read."""
 
 
 def sum_by_index(
@@ -44,3 +50,15 @@ def _backward(residuals, gradient):
 
 
 lookup.defvjp(_forward, _backward)
+
+
+def columns(
+    transposed: Float[Array, "vocab hidden"], rows: Float[Array, "pair hidden"]
+) -> Float[Array, "vocab pair"]:
+    """`rows @ transposed.T`, transposed: a column for each pair.
+
+    A reduction over classes then runs over whole vectors of pairs, and this product and
+    the two of its gradient read both factors as they lie in memory. On a CPU, for S5,
+    all three reach 150 to 170 of 180 GFLOP/s; with a row for each pair, 90 to 130.
+    """
+    return jax.lax.dot_general(transposed, rows, (((1,), (1,)), ((), ())))

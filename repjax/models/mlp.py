@@ -9,7 +9,7 @@ instead of once per pair is the same function and costs 5 times less.
 import flax.linen as nn
 import jax.numpy as jnp
 
-from repjax.models.lookup import lookup
+from repjax.models.lookup import Tables, columns, lookup
 from repjax.typing import Array, Float, Int
 
 
@@ -44,7 +44,7 @@ class Mlp(nn.Module):
         self, left: Int[Array, " pair"], right: Int[Array, " pair"]
     ) -> Float[Array, "pair vocab"]:
         """Logits of each pair."""
-        return self.hidden(left, right) @ self.W_U
+        return self.logits(self.tables(), left, right).T
 
     def factors(
         self,
@@ -61,27 +61,42 @@ class Mlp(nn.Module):
         """What each neuron receives from a and from b."""
         return self.factors()
 
+    def unembedding(self) -> Float[Array, "hidden vocab"]:
+        """U: hidden layer → logits."""
+        return self.W_U
+
+    def tables(self) -> Tables:
+        """A, B and Uᵀ."""
+        from_left, from_right = self.factors()
+        return {"left": from_left, "right": from_right, "readout": self.W_U.T}
+
+    @nn.nowrap
     def hidden(
-        self, left: Int[Array, " pair"], right: Int[Array, " pair"]
+        self, tables: Tables, left: Int[Array, " pair"], right: Int[Array, " pair"]
     ) -> Float[Array, "pair hidden"]:
         """Activations h[a, b] after the nonlinearity."""
-        from_left, from_right = self.factors()
+        from_left, from_right = tables["left"], tables["right"]
         return self.combine(lookup(from_left, left), lookup(from_right, right))
 
+    @nn.nowrap
+    def logits(
+        self, tables: Tables, left: Int[Array, " pair"], right: Int[Array, " pair"]
+    ) -> Float[Array, "vocab pair"]:
+        """Logits of each pair, a column each."""
+        return columns(tables["readout"], self.hidden(tables, left, right))
+
+    @nn.nowrap
     def combine(
         self, left: Float[Array, "pair hidden"], right: Float[Array, "pair hidden"]
     ) -> Float[Array, "pair hidden"]:
         """The nonlinearity, which joins what comes from a and from b."""
         return nn.relu(left + right)
 
-    def unembedding(self) -> Float[Array, "hidden vocab"]:
-        """U: hidden layer → logits."""
-        return self.W_U
-
 
 class Bilinear(Mlp):
     """The MLP with an elementwise product in place of sum and ReLU."""
 
+    @nn.nowrap
     def combine(
         self, left: Float[Array, "pair hidden"], right: Float[Array, "pair hidden"]
     ) -> Float[Array, "pair hidden"]:

@@ -10,7 +10,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from repjax.models.lookup import lookup
+from repjax.models.lookup import Tables, columns, lookup
 from repjax.typing import Array, Float, Int
 
 
@@ -51,8 +51,7 @@ class Transformer(nn.Module):
         self, left: Int[Array, " pair"], right: Int[Array, " pair"]
     ) -> Float[Array, "pair vocab"]:
         """Logits of each pair at "="."""
-        residual = self.attend(left, right)
-        return (residual + nn.relu(residual @ self.W_in) @ self.W_out) @ self.W_U
+        return self.logits(self.tables(), left, right).T
 
     def factors(
         self,
@@ -64,57 +63,86 @@ class Transformer(nn.Module):
         self,
     ) -> tuple[Float[Array, "group hidden"], Float[Array, "group hidden"]]:
         """What each neuron receives from a, averaged over b, and from b over a."""
-        reader, everyone = self.W_in, jnp.arange(self.order)
+        tables, everyone = self.tables(), jnp.arange(self.order)
 
         def mean_for(element):
             here = jnp.full_like(everyone, element)
             from_left, from_right = (
-                self.attend(here, everyone),
-                self.attend(everyone, here),
+                self.attend(tables, here, everyone),
+                self.attend(tables, everyone, here),
             )
             return jnp.mean(from_left, axis=0), jnp.mean(from_right, axis=0)
 
         from_left, from_right = jax.lax.map(mean_for, everyone)
-        return from_left @ reader, from_right @ reader
-
-    def hidden(
-        self, left: Int[Array, " pair"], right: Int[Array, " pair"]
-    ) -> Float[Array, "pair hidden"]:
-        """MLP activations h[a, b] at "=" after the ReLU."""
-        return nn.relu(self.attend(left, right) @ self.W_in)
+        return from_left @ self.W_in, from_right @ self.W_in
 
     def unembedding(self) -> Float[Array, "hidden vocab"]:
         """U: MLP activations → logits, past the residual stream."""
         return self.W_out @ self.W_U
 
-    def attend(
-        self, left: Int[Array, " pair"], right: Int[Array, " pair"]
-    ) -> Float[Array, "pair model"]:
-        """Residual stream at "=" after attention."""
+    def tables(self) -> Tables:
+        """Scores and values of every token, and the weights behind them."""
         elements, equals = self.W_E[:-1], self.W_E[-1:] + self.W_pos[2:]
         query = jnp.einsum("m,hmd->hd", equals[0], self.W_Q) * self.d_head**-0.5
         scored = jnp.einsum("hd,hmd->hm", query, self.W_K)
-
-        def score_and_value(token: Float[Array, "token model"]):
+        tables = {
+            "equals": equals,
+            "W_O": self.W_O.reshape(-1, self.d_model),
+            "W_in": self.W_in.T,
+            "W_out": self.W_out,
+            "readout": self.W_U.T,
+        }
+        tokens = {
+            "left": elements + self.W_pos[:1],
+            "right": elements + self.W_pos[1:2],
+            "equals": equals,
+        }
+        for name, token in tokens.items():
             values = jnp.einsum("tm,hmd->thd", token, self.W_V)
-            return token @ scored.T, values.reshape(token.shape[0], -1)
+            tables[f"score_{name}"] = token @ scored.T
+            tables[f"value_{name}"] = values.reshape(token.shape[0], -1)
+        return tables
 
-        score_a, value_a = score_and_value(elements + self.W_pos[:1])
-        score_b, value_b = score_and_value(elements + self.W_pos[1:2])
-        score_e, value_e = score_and_value(equals)
+    @nn.nowrap
+    def hidden(
+        self, tables: Tables, left: Int[Array, " pair"], right: Int[Array, " pair"]
+    ) -> Float[Array, "pair hidden"]:
+        """MLP activations h[a, b] at "=" after the ReLU."""
+        return self._activations(tables, self.attend(tables, left, right)).T
 
+    @nn.nowrap
+    def logits(
+        self, tables: Tables, left: Int[Array, " pair"], right: Int[Array, " pair"]
+    ) -> Float[Array, "vocab pair"]:
+        """Logits of each pair at "=", a column each."""
+        residual = self.attend(tables, left, right)
+        written = self._activations(tables, residual).T @ tables["W_out"]
+        return columns(tables["readout"], residual + written)
+
+    @nn.nowrap
+    def _activations(
+        self, tables: Tables, residual: Float[Array, "pair model"]
+    ) -> Float[Array, "hidden pair"]:
+        return nn.relu(columns(tables["W_in"], residual))
+
+    @nn.nowrap
+    def attend(
+        self, tables: Tables, left: Int[Array, " pair"], right: Int[Array, " pair"]
+    ) -> Float[Array, "pair model"]:
+        """Residual stream at "=" after attention."""
+        score_equals = tables["score_equals"]
         scores = jnp.stack(
             [
-                lookup(score_a, left),
-                lookup(score_b, right),
-                jnp.broadcast_to(score_e, (left.shape[0], self.num_heads)),
+                lookup(tables["score_left"], left),
+                lookup(tables["score_right"], right),
+                jnp.broadcast_to(score_equals, (left.shape[0], self.num_heads)),
             ]
         )
         # (3, pair, head) → each head's weight repeated over its d_head values.
         weights = jnp.repeat(jax.nn.softmax(scores, axis=0), self.d_head, axis=2)
         mixed = (
-            weights[0] * lookup(value_a, left)
-            + weights[1] * lookup(value_b, right)
-            + weights[2] * value_e
+            weights[0] * lookup(tables["value_left"], left)
+            + weights[1] * lookup(tables["value_right"], right)
+            + weights[2] * tables["value_equals"]
         )
-        return equals + mixed @ self.W_O.reshape(-1, self.d_model)
+        return tables["equals"] + mixed @ tables["W_O"]

@@ -22,7 +22,7 @@ def check_forward(architecture: str, order: int, **sizes: int) -> None:
 
     @quick_jit
     def forward(params, left, right):
-        hidden = model.apply(params, left, right, method="hidden")
+        hidden = model.hidden(model.apply(params, method="tables"), left, right)
         return hidden, model.apply(params, left, right)
 
     actual = forward({"params": weights}, left, right)

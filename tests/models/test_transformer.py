@@ -53,8 +53,9 @@ def test_logits_are_the_hidden_layers_and_the_residual_streams():
     def parts(params):
         return (
             model.apply(params, left, right),
-            model.apply(params, left, right, method="attend") @ weights["W_U"],
-            model.apply(params, left, right, method="hidden")
+            model.attend(model.apply(params, method="tables"), left, right)
+            @ weights["W_U"],
+            model.hidden(model.apply(params, method="tables"), left, right)
             @ model.apply(params, method="unembedding"),
         )
 
