@@ -2,7 +2,8 @@
 
 Everything else is written for one run. Here the runs are sharded over devices, with no
 communication, and on each device they take turns: as many at once as `plan.py` says,
-one on CPUs, all that fit on GPUs and TPUs, which one small network cannot fill.
+one on CPUs, all that fit on GPUs and TPUs, which one small network cannot fill. Only
+where a CPU has more cores than runs, and steps are long, do cores share a run.
 """
 
 import os
@@ -18,6 +19,7 @@ from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 from repjax import backend, hosts
 from repjax.analysis.basis import build_basis
 from repjax.analysis.evaluate import evaluate
+from repjax.blocks import Blocks
 from repjax.config import CellConfig
 from repjax.groups import build_group
 from repjax.metrics import COUNTS, IN_TABLES, PER_IRREP
@@ -41,7 +43,8 @@ def plan_for(cell: CellConfig, devices: Sequence[jax.Device] | None = None) -> P
     """How the runs of `cell` are laid out on `devices`, by default on all."""
     devices = devices or jax.devices()
     on_cpu = devices[0].platform == "cpu"
-    return make_plan(cell, len(devices), on_cpu, _memory(devices[0]))
+    may_share = jax.process_count() == 1
+    return make_plan(cell, len(devices), on_cpu, _memory(devices[0]), may_share)
 
 
 def _memory(device: jax.Device) -> int | None:
@@ -60,22 +63,27 @@ class Ensemble:
         num_runs: runs of the cell.
         plan: how the runs are laid out.
         width: runs that the arrays hold; `fetch` drops what is padding.
-        mesh: the devices, in one row.
+        mesh: the devices; those in one row share their runs.
     """
 
     def __init__(self, cell: CellConfig, devices: Sequence[jax.Device] | None = None):
         """Prepares the programs of `cell`; each is compiled when first called."""
         self.plan = plan_for(cell, devices)
-        devices = (devices or jax.devices())[: self.plan.devices]
+        teams, sharing = self.plan.teams, self.plan.sharing
+        used = np.array((devices or jax.devices())[: self.plan.devices])
         group = build_group(cell.group)
         self.cell = cell
         self.num_runs = len(cell.seeds)
-        self.mesh = Mesh(np.array(devices), ("run",), axis_types=(AxisType.Auto,))
+        self.mesh = Mesh(
+            used.reshape(teams, sharing),
+            ("run", "pair"),
+            axis_types=(AxisType.Auto, AxisType.Auto),
+        )
         self.width = self.plan.width
-        place, device = np.divmod(np.arange(self.num_runs), len(devices))
-        self._slot = self.plan.slots * device + place
+        place, team = np.divmod(np.arange(self.num_runs), teams)
+        self._slot = self.plan.slots * team + place
         # Turns that each device takes, `at_once` runs at a time.
-        held = np.bincount(device, minlength=len(devices))
+        held = np.bincount(team, minlength=teams)
         self._turns = -(-held // self.plan.at_once).astype(np.int32)
         self.model = build_model(cell, group.order)
         self.optimizer = build_optimizer(cell.optimizer)
@@ -154,7 +162,12 @@ class Ensemble:
             model=self.model,
             optimizer=self.optimizer,
             labels=self.basis.labels,
-            block=self.plan.block,
+            blocks=Blocks(
+                size=self.plan.block,
+                segments=self.plan.segments,
+                axis="pair" if self.plan.sharing > 1 else None,
+                devices=self.plan.sharing,
+            ),
         )
 
         at_once = self.plan.at_once
@@ -203,7 +216,7 @@ class Ensemble:
         return self._compile(evaluate_all, (_BY_RUN, _BY_RUN, _SAME), **jit_options)
 
     def _compile(self, function: Callable, in_specs: tuple, **jit_options) -> Callable:
-        """One program over all devices, which do not communicate."""
+        """One program over all devices; those that share no run do not communicate."""
         sharded = jax.shard_map(
             function,
             mesh=self.mesh,

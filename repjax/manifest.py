@@ -64,6 +64,7 @@ def _program(cell: CellConfig) -> dict[str, Any]:
         "ensemble_width": plan.width,
         "at_once": plan.at_once,
         "block": plan.block,
+        "segments": plan.segments,
         "matmul_precision": cell.matmul_precision,
     }
 

@@ -34,6 +34,17 @@ multiple of 48, the width in which Eigen's products take pairs with AVX-512.
 BLOCK_ELEMENTS = 2**21
 """Floats in the largest array of an evaluation's block: near the cache of a core."""
 
+SEGMENTS = 8
+"""Parts that the pairs of a costly step are added up in, so that cores can share them.
+
+A single run of the S6 MLP takes 441 ms a step on one of two cores, 283 on both. The
+parts are the same however many cores there are, and so are the bits. They cost 4 % of a
+step there and 20 % of one of S5, which therefore is not divided.
+"""
+
+DIVIDED_FROM = 2e10
+"""Floating-point operations of a step that is divided; S6 MLP: 7e10, S5 MLP: 5e8."""
+
 EVALUATIONS_AT_ONCE = 8
 """Runs evaluated together, at most; each needs a few blocks of 8 MB."""
 
@@ -57,6 +68,8 @@ class Plan:
         slots: runs that the program on each device holds, padding included.
         at_once: how many of them are trained together; the others take turns.
         block: training pairs whose activations exist together, for each run.
+        segments: parts of the training pairs that are added up apart.
+        sharing: devices that share the segments of each run.
         device_bytes: memory needed on each device (on CPUs: by each core).
     """
 
@@ -65,23 +78,35 @@ class Plan:
     slots: int
     at_once: int
     block: int
+    segments: int
+    sharing: int
     device_bytes: int
+
+    @property
+    def teams(self) -> int:
+        """Devices, or groups of devices that share each of their runs."""
+        return self.devices // self.sharing
 
     @property
     def width(self) -> int:
         """Runs that the arrays of the ensemble hold, padding included."""
-        return self.slots * self.devices
+        return self.slots * self.teams
 
 
 def make_plan(
-    cell: CellConfig, num_devices: int, on_cpu: bool, memory: int | None
+    cell: CellConfig,
+    num_devices: int,
+    on_cpu: bool,
+    memory: int | None,
+    may_share: bool = True,
 ) -> Plan:
     """The widest layout that fits.
 
     On CPUs runs take turns: there a core trains two one after the other sooner than
     both together. A core holds two slots at least, though one may be padding: indexing
     an array of one run is no indexing to XLA, which then fuses and rounds in another
-    way, and the bits of a run would depend on how many runs share its device. Other
+    way, and the bits of a run would depend on how many runs share its device. Where
+    there are more cores than runs, and a step is worth it, several share one. Other
     devices batch as many runs as fit. `cell.runs_per_device` stands above both.
 
     Args:
@@ -89,13 +114,17 @@ def make_plan(
         num_devices: devices that may be used.
         on_cpu: whether they are the cores of one host, which share its memory.
         memory: bytes of each device, or of the host; None if unknown.
+        may_share: whether devices may share a run: those of one host.
 
     Raises:
         ConfigError: the runs do not fit, whatever the layout.
     """
     runs = len(cell.seeds)
     devices = num_devices if on_cpu else min(num_devices, runs)
-    per_device = -(-runs // devices)
+    segments = SEGMENTS if on_cpu and _is_divided(cell) else 1
+    sharing = _sharing(devices, runs, segments) if may_share else 1
+    devices -= devices % sharing
+    per_device = -(-runs * sharing // devices)
     at_once = cell.runs_per_device or (1 if on_cpu else per_device)
     at_once = min(at_once, per_device)
     block = CPU_BLOCK if on_cpu else LARGEST_BLOCK
@@ -107,20 +136,41 @@ def make_plan(
             min(at_once, EVALUATIONS_AT_ONCE) * evaluation_bytes(cell),
         )
         if memory is None or needed * (devices if on_cpu else 1) <= USABLE * memory:
-            return Plan(runs, devices, slots, at_once, block, needed)
+            return Plan(runs, devices, slots, at_once, block, segments, sharing, needed)
         if at_once > 1 and not cell.runs_per_device:
             at_once = -(-at_once // 2)
         elif block > SMALLEST_BLOCK:
             block //= 2
         elif on_cpu and devices > 1:
-            devices //= 2
-            per_device = -(-runs // devices)
+            devices = max(devices // 2 - devices // 2 % sharing, 1)
+            sharing = min(sharing, devices)
+            per_device = -(-runs * sharing // devices)
         else:
             raise ConfigError(
                 f"runs_per_device: {runs} runs of {cell.name} on {devices} device(s) "
                 f"need {_gigabytes(needed)} each, of {_gigabytes(memory)}; use fewer "
                 "seeds, or --shard=i/n with a workdir for each part"
             )
+
+
+def _is_divided(cell: CellConfig) -> bool:
+    """Whether a step's pairs are added up in segments, whoever does it.
+
+    Not those of a transformer, whose bits would depend on how many cores share a run.
+    """
+    step = estimate_cost(cell) / cell.num_steps
+    return step >= DIVIDED_FROM and cell.architecture != "transformer"
+
+
+def _sharing(devices: int, runs: int, segments: int) -> int:
+    """How many devices share each run; half of `segments` at most.
+
+    One that has a single segment is compiled in another way, and rounds differently.
+    """
+    sharing = 1
+    while 2 * sharing * runs <= devices and 4 * sharing <= segments:
+        sharing *= 2
+    return sharing
 
 
 def describe(

@@ -1,13 +1,12 @@
 """Training of ONE run as pure functions: start, one step, many steps."""
 
-from collections.abc import Callable
 from functools import partial
-from typing import Any
 
 import jax
 import jax.numpy as jnp
 import optax
 
+from repjax.blocks import ALL_AT_ONCE, Blocks, sum_over_blocks
 from repjax.data import split
 from repjax.losses import cross_entropy
 from repjax.models import Model
@@ -39,16 +38,16 @@ def train_steps(
     model: Model,
     optimizer: optax.GradientTransformation,
     labels: Int[Array, "group group"],
-    block: int | None = None,
+    blocks: Blocks = ALL_AT_ONCE,
 ) -> tuple[RunState, Scalar]:
     """`num_steps` full-batch steps of one run, and the loss that the last one saw.
 
     `num_steps` is an operand of the loop, not a constant of the program, so chunks of
-    every length share one compilation. `block` is the number of pairs whose activations
-    may exist together, all by default. A run whose loss is no longer finite is frozen:
-    its weights stay as they are, and its `step` is the one at which that was seen.
+    every length share one compilation. `blocks` says how a step goes through its pairs,
+    by default through all at once. A run whose loss is no longer finite is frozen: its
+    weights stay as they are, and its `step` is the one at which that was seen.
     """
-    loss_and_gradient = partial(_loss_and_gradient, model, labels=labels, block=block)
+    loss_and_gradient = partial(_loss_and_gradient, model, labels=labels, blocks=blocks)
 
     def step(_, carry):
         params, opt_state, taken, _ = carry
@@ -69,7 +68,7 @@ def _loss_and_gradient(
     params: Params,
     pairs: Int[Array, " train"],
     labels: Int[Array, "group group"],
-    block: int | None,
+    blocks: Blocks,
 ) -> tuple[Scalar, Params]:
     """Mean loss over `pairs`, and its gradient in the weights.
 
@@ -89,29 +88,8 @@ def _loss_and_gradient(
         loss = cross_entropy(logits, labels[left, right], 0)
         return jnp.sum(loss) / pairs.size
 
-    loss, by_table = _sum_over_blocks(
-        partial(jax.value_and_grad(share_of_loss), tables), pairs, block
+    loss, by_table = sum_over_blocks(
+        partial(jax.value_and_grad(share_of_loss), tables), pairs, blocks
     )
     (gradient,) = pull_back(by_table)
     return loss, gradient
-
-
-def _sum_over_blocks(
-    function: Callable, pairs: Int[Array, " train"], block: int | None
-) -> Any:
-    """`function(pairs)`, which is a sum over pairs, from blocks and a rest."""
-    if block is None or pairs.size <= block:
-        return function(pairs)
-    num_blocks = pairs.size // block
-    whole, rest = jnp.split(pairs, [num_blocks * block])
-
-    def add(total, some):
-        return jax.tree.map(jnp.add, total, function(some)), None
-
-    if rest.size:
-        start = function(rest)
-    else:
-        shapes = jax.eval_shape(function, whole[:block])
-        start = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), shapes)
-    total, _ = jax.lax.scan(add, start, whole.reshape(num_blocks, block))
-    return total

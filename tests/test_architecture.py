@@ -31,11 +31,12 @@ MAY_IMPORT = {
     "losses": "typing groups data models",
     "optim": "typing config",
     "state": "typing groups data models losses optim",
-    "step": "typing groups data models losses optim state config",
+    "blocks": "typing",
+    "step": "typing groups data models losses optim state config blocks",
     "analysis": "typing groups data models losses metrics",
     # All runs of a cell, and the host.
     "plan": "config groups rules sweep data",
-    "ensemble": "hosts typing groups data models losses optim state step analysis"
+    "ensemble": "hosts blocks typing groups data models losses optim state step analysis"
     " plan config metrics backend",
     "checkpoint": "hosts files",
     "lock": "files rules",

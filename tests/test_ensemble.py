@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from repjax import ensemble as ensemble_module
+from repjax import plan
 from repjax.ensemble import Ensemble
 from tests.tiny import tiny_cell
 
@@ -50,6 +51,19 @@ def test_a_seed_is_the_same_run_wherever_it_stands(architecture):
     third = jax.tree.map(lambda x: x[2:3], of_three)
     alone = train(tiny_cell(num_seeds=1, first_seed=3, **options), 2)
     chex.assert_trees_all_equal(third, alone)
+
+
+@pytest.mark.parametrize("architecture", ["mlp", "bilinear"])
+def test_a_run_that_cores_share_is_that_of_one_core(monkeypatch, architecture):
+    """As S6: alone on 4 cores, and beside others, when each core has its own."""
+    monkeypatch.setattr(plan, "DIVIDED_FROM", 0)
+    monkeypatch.setattr(plan, "CPU_BLOCK", 3)
+    options = {"architectures": (architecture,)}
+    alone = tiny_cell(num_seeds=1, **options)
+    assert Ensemble(alone, jax.devices()[:4]).plan.sharing == 4
+    shared = train(alone, 4)
+    beside_others = train(tiny_cell(num_seeds=4, **options), 4)
+    chex.assert_trees_all_equal(shared, jax.tree.map(lambda x: x[:1], beside_others))
 
 
 @pytest.mark.parametrize("runs_per_device", [0, 2])

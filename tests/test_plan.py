@@ -41,6 +41,21 @@ def test_cores_take_their_runs_one_by_one(runs):
     assert plan.width >= runs
 
 
+@pytest.mark.parametrize(
+    ("runs", "cores", "sharing"),
+    [(1, 2, 2), (1, 64, 4), (2, 2, 1), (2, 7, 2), (3, 16, 4), (3, 1, 1)],
+)
+def test_cores_share_a_costly_run_when_there_are_more_of_them(runs, cores, sharing):
+    plan = make_plan(paper_cell("S6", "mlp", runs), cores, True, 64 * GIB)
+    assert (plan.segments, plan.sharing) == (8, sharing)
+    assert plan.devices % sharing == 0 and plan.teams * sharing <= cores
+    for cell in (paper_cell("S5", "mlp", runs), paper_cell("S6", "transformer", runs)):
+        other = make_plan(cell, cores, True, 64 * GIB)
+        assert (other.segments, other.sharing) == (1, 1)
+    on_gpu = make_plan(paper_cell("S6", "mlp", runs), cores, False, 64 * GIB)
+    assert (on_gpu.segments, on_gpu.sharing) == (1, 1)
+
+
 def test_accelerators_batch_what_fits():
     cell = paper_cell("S5", "mlp", 1000)
     widths = []

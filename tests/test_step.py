@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from repjax.blocks import Blocks
 from repjax.models import ARCHITECTURES
 from repjax.optim import build_optimizer
 from repjax.state import RunState
@@ -204,13 +205,23 @@ def test_gpu_program_scatters_nothing(architecture):
     assert "scatter" not in program
 
 
-@pytest.mark.parametrize(("block", "rest"), [(8, 1), (7, 4), (5, 0), (24, 1)])
-def test_blocks_of_pairs_change_nothing_but_rounding(block, rest):
-    """25 training pairs in 1 block, and in 2 to 5 with a rest or without."""
-    assert 25 % block == rest
+@pytest.mark.parametrize(
+    ("blocks", "rest"),
+    [
+        (Blocks(8), 1),
+        (Blocks(7), 4),
+        (Blocks(5), 0),
+        (Blocks(24), 1),
+        (Blocks(2, segments=8), 1),
+        (Blocks(5, segments=8), 0),
+    ],
+)
+def test_blocks_of_pairs_change_nothing_but_rounding(blocks, rest):
+    """25 training pairs, with a rest or without; with 5 blocks, segments of none."""
+    assert 25 % blocks.size == rest
     model = ARCHITECTURES["mlp"](order=ORDER, **SIZES["mlp"])
     run = init_run(jax.random.key(0), model, OPTIMIZER, FRACTION)
     assert run.train_pairs.size == 25
     whole = train_steps(run, 10, model, OPTIMIZER, jnp.asarray(LABELS))
-    in_blocks = train_steps(run, 10, model, OPTIMIZER, jnp.asarray(LABELS), block)
+    in_blocks = train_steps(run, 10, model, OPTIMIZER, jnp.asarray(LABELS), blocks)
     chex.assert_trees_all_close(whole, in_blocks, rtol=1e-3, atol=1e-6)
