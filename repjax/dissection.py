@@ -16,6 +16,7 @@ from repjax.checkpoint import Checkpoints
 from repjax.ensemble import Ensemble
 from repjax.groups import Irrep, build_fourier, build_group, real_irreps
 from repjax.metrics import COUNTS, PER_IRREP, SCALARS
+from repjax.parts import Parts, build_ensemble
 from repjax.report.story import Anatomy, NeuronMaps
 from repjax.results import CellResults
 from repjax.state import RunState
@@ -71,7 +72,8 @@ class FinishedCell:
         blank = blank_metrics(*shape, len(self.results.irreps))
         metrics = {name: self.results.metrics.get(name, blank[name]) for name in names}
         if self.has_networks:
-            final = self._ensemble.evaluate(self._ensemble.place(self._state))
+            placed: Any = self._ensemble.place(self._state)
+            final = self._ensemble.evaluate(placed)
             for name, values in metrics.items():
                 values[:, -1] = final[name]
         return metrics
@@ -145,8 +147,8 @@ class FinishedCell:
         return jax.jit(precise)
 
     @cached_property
-    def _ensemble(self) -> Ensemble:
-        return Ensemble(self.results.cell)
+    def _ensemble(self) -> Ensemble | Parts:
+        return build_ensemble(self.results.cell)
 
     @cached_property
     def _state(self) -> RunState:

@@ -60,6 +60,7 @@ def _program(cell: CellConfig) -> dict[str, Any]:
     plan = plan_for(cell)
     return {
         "runs": plan.runs,
+        "parts": plan.parts,
         "devices": plan.devices,
         "ensemble_width": plan.width,
         "at_once": plan.at_once,

@@ -4,7 +4,7 @@ Sizes are estimates from shapes, a little above what XLA reports; no device is n
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from repjax.config import CellConfig
 from repjax.groups import build_group, real_irreps
@@ -64,7 +64,8 @@ class Plan:
 
     Attributes:
         runs: of the cell.
-        devices: over which they are spread.
+        parts: in which they are trained, each part a program's worth.
+        devices: over which the runs of a part are spread.
         slots: runs that the program on each device holds, padding included.
         at_once: how many of them are trained together; the others take turns.
         block: training pairs whose activations exist together, for each run.
@@ -74,6 +75,7 @@ class Plan:
     """
 
     runs: int
+    parts: int
     devices: int
     slots: int
     at_once: int
@@ -89,8 +91,12 @@ class Plan:
 
     @property
     def width(self) -> int:
-        """Runs that the arrays of the ensemble hold, padding included."""
+        """Runs that the arrays of a part hold, padding included."""
         return self.slots * self.teams
+
+    def total_bytes(self, on_cpu: bool) -> int:
+        """Memory needed of a device, or of the host whose cores are the devices."""
+        return self.device_bytes * (self.devices if on_cpu else 1)
 
 
 def make_plan(
@@ -107,7 +113,8 @@ def make_plan(
     an array of one run is no indexing to XLA, which then fuses and rounds in another
     way, and the bits of a run would depend on how many runs share its device. Where
     there are more cores than runs, and a step is worth it, several share one. Other
-    devices batch as many runs as fit. `cell.runs_per_device` stands above both.
+    devices batch as many runs as fit. `cell.runs_per_device` stands above both. Runs
+    whose state alone does not fit are trained in parts.
 
     Args:
         cell: what is to be trained.
@@ -117,9 +124,35 @@ def make_plan(
         may_share: whether devices may share a run: those of one host.
 
     Raises:
-        ConfigError: the runs do not fit, whatever the layout.
+        ConfigError: not even one run fits, or `runs_per_device` do not.
     """
     runs = len(cell.seeds)
+    parts = 1
+    while True:
+        size = -(-runs // parts)
+        plan = _smallest_layout(cell, size, num_devices, on_cpu, memory, may_share)
+        as_asked = parts == 1 or plan.at_once >= cell.runs_per_device
+        if memory is None or (as_asked and plan.total_bytes(on_cpu) <= USABLE * memory):
+            return replace(plan, runs=runs, parts=parts)
+        if size == 1 or not as_asked:
+            raise ConfigError(
+                f"runs_per_device: {cell.runs_per_device} is not allowed for "
+                f"{cell.name}, of which {plan.at_once} at once need "
+                f"{_gigabytes(plan.device_bytes)} of {_gigabytes(memory)}; use fewer, "
+                "a smaller network, or a device with more memory"
+            )
+        parts *= 2
+
+
+def _smallest_layout(
+    cell: CellConfig,
+    runs: int,
+    num_devices: int,
+    on_cpu: bool,
+    memory: int | None,
+    may_share: bool,
+) -> Plan:
+    """The widest layout of one part that fits, or else the one that needs least."""
     devices = num_devices if on_cpu else min(num_devices, runs)
     segments = SEGMENTS if on_cpu and _is_divided(cell) else 1
     sharing = _sharing(devices, runs, segments) if may_share else 1
@@ -135,8 +168,9 @@ def make_plan(
             at_once * step_bytes(cell, block),
             min(at_once, EVALUATIONS_AT_ONCE) * evaluation_bytes(cell),
         )
-        if memory is None or needed * (devices if on_cpu else 1) <= USABLE * memory:
-            return Plan(runs, devices, slots, at_once, block, segments, sharing, needed)
+        plan = Plan(runs, 1, devices, slots, at_once, block, segments, sharing, needed)
+        if memory is None or plan.total_bytes(on_cpu) <= USABLE * memory:
+            return plan
         if at_once > 1 and not cell.runs_per_device:
             at_once = -(-at_once // 2)
         elif block > SMALLEST_BLOCK:
@@ -146,11 +180,7 @@ def make_plan(
             sharing = min(sharing, devices)
             per_device = -(-runs * sharing // devices)
         else:
-            raise ConfigError(
-                f"runs_per_device: {runs} runs of {cell.name} on {devices} device(s) "
-                f"need {_gigabytes(needed)} each, of {_gigabytes(memory)}; use fewer "
-                "seeds, or --shard=i/n with a workdir for each part"
-            )
+            return plan
 
 
 def _is_divided(cell: CellConfig) -> bool:
@@ -199,6 +229,7 @@ def describe(
             line += (
                 f"; {plan.at_once} at once on each of {plan.devices} devices, "
                 f"{_gigabytes(plan.device_bytes)} each"
+                + (f", in {plan.parts} parts" if plan.parts > 1 else "")
             )
         lines.append(line)
     runs = sum(len(cell.seeds) for cell in cells)

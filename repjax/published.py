@@ -117,13 +117,13 @@ def write_cell(cell: CellConfig, runs: Sequence[PublishedRun], workdir: Path) ->
     import jax
 
     from repjax.checkpoint import Checkpoints
-    from repjax.ensemble import Ensemble
+    from repjax.parts import build_ensemble
     from repjax.train import blank_metrics, claim_directory, evaluation_steps
 
     directory = workdir / cell.name
     claim_directory(cell, directory)
     (directory / TRAJECTORY).unlink(missing_ok=True)
-    ensemble = Ensemble(cell)
+    ensemble = build_ensemble(cell)
     state = jax.tree.map(lambda x: np.zeros(x.shape, x.dtype), ensemble.abstract())
     weights = {
         name: np.stack([run.weights[name] for run in runs]) for name in runs[0].weights

@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -17,10 +18,10 @@ from repjax.files import read_json, write_json
 from repjax.groups import build_group, real_irreps
 from repjax.lock import locked
 from repjax.metrics import COUNTS, PER_IRREP, SCALARS
+from repjax.parts import Parts, build_ensemble
 from repjax.progress import Progress
 from repjax.results import TRAJECTORY, CellResults
 from repjax.rules import ConfigError
-from repjax.state import RunState
 
 
 class Stopped(Exception):
@@ -64,7 +65,7 @@ def train_cell(
     with locked(directory) if hosts.is_first() else contextlib.nullcontext():
         if hosts.agree(CellResults.exists(directory)):
             return CellResults.load(directory)
-        ensemble = Ensemble(cell)
+        ensemble = build_ensemble(cell)
         checkpoints = Checkpoints(directory / "checkpoints", cell.checkpoint.keep)
         try:
             results = _train(ensemble, checkpoints, progress, signals)
@@ -94,7 +95,7 @@ def reevaluate(directory: Path, only_tables: bool = True) -> CellResults | None:
     try:
         if checkpoints.latest_step() != cell.num_steps:
             return None
-        ensemble = Ensemble(cell)
+        ensemble = build_ensemble(cell)
         steps = evaluation_steps(cell.num_steps, cell.evaluation.num_evaluations)
         state, metrics, _ = _restore(ensemble, checkpoints, len(steps))
     finally:
@@ -159,7 +160,7 @@ _MAY_CHANGE = (
 
 
 def _train(
-    ensemble: Ensemble,
+    ensemble: Ensemble | Parts,
     checkpoints: Checkpoints,
     progress: Progress,
     signals: Sequence[int],
@@ -218,8 +219,8 @@ def _results(
 
 
 def _restore(
-    ensemble: Ensemble, checkpoints: Checkpoints, num_evaluations: int
-) -> tuple[RunState, dict[str, np.ndarray], int]:
+    ensemble: Ensemble | Parts, checkpoints: Checkpoints, num_evaluations: int
+) -> tuple[Any, dict[str, np.ndarray], int]:
     """State, metrics so far and step of the newest checkpoint, or of a new start."""
     metrics = blank_metrics(
         ensemble.num_runs, num_evaluations, ensemble.basis.characters.shape[0]

@@ -38,12 +38,13 @@ MAY_IMPORT = {
     "plan": "config groups rules sweep data",
     "ensemble": "hosts blocks typing groups data models losses optim state step analysis"
     " plan config metrics backend",
+    "parts": "config ensemble state",
     "checkpoint": "hosts files",
     "lock": "files rules",
     "results": "config rules files metrics",
     "progress": "config files metrics results",
     "train": "hosts typing groups data models losses optim state step analysis plan"
-    " ensemble checkpoint lock config rules files metrics results progress",
+    " ensemble parts checkpoint lock config rules files metrics results progress",
     "manifest": "backend config files rules ensemble",
     "sweep": "config rules groups data",
     "workdirs": "config rules files groups data sweep",
@@ -52,7 +53,7 @@ MAY_IMPORT = {
     "command_line": "config files rules",
     "report": "command_line config rules files metrics groups results",
     # From checkpoints to what a report tells of single networks.
-    "dissection": "groups analysis state ensemble checkpoint train metrics results"
+    "dissection": "groups analysis state ensemble parts checkpoint train metrics results"
     " report",
 }
 # Programs: each may import every part above, none may be imported.

@@ -89,10 +89,19 @@ def test_cores_that_would_not_fit_into_the_host_rest():
 
 
 @pytest.mark.parametrize("on_cpu", [True, False])
-def test_what_cannot_fit_is_said_in_one_line(on_cpu):
+def test_what_never_fits_together_is_trained_in_parts(on_cpu):
     cell = paper_cell("S6", "mlp", 4000)
-    with pytest.raises(ConfigError, match=r"runs_per_device: 4000 runs .* --shard=i/n"):
-        make_plan(cell, 1, on_cpu, 8 * GIB)
+    plan = make_plan(cell, 1, on_cpu, 8 * GIB)
+    assert plan.runs == 4000 and plan.parts * plan.width >= 4000
+    assert plan.device_bytes <= 0.8 * 8 * GIB
+    assert make_plan(cell, 1, on_cpu, 128 * GIB).parts == 1
+
+
+@pytest.mark.parametrize("on_cpu", [True, False])
+def test_a_run_that_cannot_fit_is_said_in_one_line(on_cpu):
+    cell = paper_cell("S6", "mlp", 4)
+    with pytest.raises(ConfigError, match="a device with more memory"):
+        make_plan(cell, 1, on_cpu, 2**20)
 
 
 def test_the_user_knows_better():
