@@ -82,6 +82,11 @@ def _on_cpu(options: tuple[tuple[str, int | bool], ...]) -> dict[str, int | bool
     return dict(options)
 
 
+def device_kind() -> str:
+    """What JAX calls its devices, such as "cpu", "NVIDIA H100 PCIe" or "TPU v4"."""
+    return jax.devices()[0].device_kind
+
+
 def processor() -> str:
     """Name of the host's processor as the system gives it."""
     try:

@@ -100,7 +100,8 @@ def train(
     if hosts.is_first():
         load_workdir(workdir)  # so is a damaged file of a cell of another sweep
         write_manifest(workdir, cells, request)
-        print(describe(cells, _SHARD.value, [plan_for(cell) for cell in cells]))
+        plans = [plan_for(cell) for cell in cells]
+        print(describe(cells, _SHARD.value, plans, backend.device_kind()))
     try:
         with build_progress() if hosts.is_first() else Progress() as progress:
             for _ in train_sweep(cells, workdir, progress):

@@ -48,11 +48,12 @@ DIVIDED_FROM = 2e10
 EVALUATIONS_AT_ONCE = 8
 """Runs evaluated together, at most; each needs a few blocks of 8 MB."""
 
-RATES = {"one CPU core": 4e10, "A100": 6e12, "H100": 2e13, "TPU v4 chip": 1e13}
+RATES = {"CPU core": 1e11, "A100": 6e12, "H100": 2e13, "TPU v4 chip": 1e13}
 """Floating-point operations a second, full float32, that training may be hoped to make.
 
-That of a core was measured (AMD EPYC, C113 MLP); the others are a third of what their
-makers give, and of no use for a single small run, which fills no accelerator.
+That of a core was measured (Intel Xeon with AVX-512, S5 and C113 MLP); the others are a
+third of what their makers give, and of no use for a single small run, which fills no
+accelerator.
 """
 
 _FLOAT = 4
@@ -207,6 +208,7 @@ def describe(
     cells: Sequence[CellConfig],
     shard: str | None = None,
     plans: Sequence[Plan] | None = None,
+    device_kind: str = "",
 ) -> str:
     """What would be trained, one line a cell: runs, steps, operations, memory, time.
 
@@ -214,6 +216,7 @@ def describe(
         cells: of the sweep, or of one shard.
         shard: "i/n" if these are the runs of one shard.
         plans: layouts of the cells on the devices that are there, if known.
+        device_kind: what JAX calls those devices, such as "cpu" or "NVIDIA H100 PCIe".
     """
     width = max((len(cell.name) for cell in cells), default=0)
     lines = [f"shard {shard}:"] if shard else []
@@ -233,10 +236,30 @@ def describe(
             )
         lines.append(line)
     runs = sum(len(cell.seeds) for cell in cells)
-    flop = sum(len(cell.seeds) * estimate_cost(cell) for cell in cells)
-    times = ", ".join(f"{name} {_time(flop / rate)}" for name, rate in RATES.items())
-    lines.append(f"{len(cells)} cells, {runs} runs, {flop:.1e} flop")
-    return "\n".join([*lines, f"about: {times}"] if runs else lines)
+    flop = [len(cell.seeds) * estimate_cost(cell) for cell in cells]
+    lines.append(f"{len(cells)} cells, {runs} runs, {sum(flop):.1e} flop")
+    if not runs:
+        return "\n".join(lines)
+    rate = _rate_of(device_kind)
+    if plans and rate:
+        seconds = sum(
+            work / (rate * plan.devices) for work, plan in zip(flop, plans, strict=True)
+        )
+        lines.append(f"about {_time(seconds)} on this machine")
+    else:
+        times = (f"{name} {_time(sum(flop) / rate)}" for name, rate in RATES.items())
+        lines.append(f"about: {', '.join(times)}")
+    return "\n".join(lines)
+
+
+def _rate_of(device_kind: str) -> float | None:
+    """The rate of a device that JAX calls so, None if it is none of `RATES`."""
+    for name, rate in RATES.items():
+        if name.removesuffix(" core").removesuffix(" chip").lower() in (
+            device_kind.lower()
+        ):
+            return rate
+    return None
 
 
 def num_parameters(cell: CellConfig) -> int:

@@ -144,7 +144,7 @@ def test_what_would_be_trained_is_told():
     assert len(lines) == 14
     assert lines[0].startswith(cells[0].name)
     assert total.startswith("14 cells, 56 runs")
-    assert "one CPU core" in times and "days" in times
+    assert "CPU core" in times and "H100" in times and "hours" in times
     assert describe([]) == "0 cells, 0 runs, 0.0e+00 flop"
 
 
@@ -154,3 +154,15 @@ def test_a_shard_and_its_layout_are_told():
     first, line, *_ = describe([cell], "3/8", [plan]).splitlines()
     assert first == "shard 3/8:"
     assert "1 at once on each of 2 devices" in line
+
+
+@pytest.mark.parametrize(
+    ("kind", "known"),
+    [("cpu", True), ("NVIDIA H100 80GB HBM3", True), ("TPU v4", True), ("gfx", False)],
+)
+def test_time_is_that_of_the_devices_that_are_there(kind, known):
+    cell = paper_cell("A5", "mlp")
+    plan = make_plan(cell, 2, True, 8 * GIB)
+    *_, last = describe([cell], None, [plan], kind).splitlines()
+    assert last.endswith("on this machine") == known
+    assert ("H100" in last) != known
