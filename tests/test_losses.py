@@ -59,18 +59,27 @@ def weighted_loss(logits, labels, weights):
     return jnp.sum(weights * cross_entropy(logits, labels))
 
 
-def loss_and_gradient(logits, labels):
+def in_rows(logits, labels):
+    """Loss and gradient with a row of logits for each pair."""
     ones = jnp.ones(len(labels))
     return cross_entropy(logits, labels), jax.grad(weighted_loss)(logits, labels, ones)
 
 
-compiled = jax.jit(loss_and_gradient)
+def in_columns(logits, labels):
+    """The same with a column for each pair, as in training."""
+    loss, pull_back = jax.vjp(lambda x: cross_entropy(x, labels, 0), logits.T)
+    (gradient,) = pull_back(jnp.ones(len(labels)))
+    return loss, gradient.T
+
+
+compiled = jax.jit(in_rows)
 
 
 @pytest.mark.parametrize("offset", [0.0, 1e3, -1e3])
-def test_loss_and_gradient_are_exact_at_every_margin(offset):
+@pytest.mark.parametrize("layout", [in_rows, in_columns])
+def test_loss_and_gradient_are_exact_at_every_margin(layout, offset):
     logits, labels = examples(offset)
-    actual = compiled(logits, labels)
+    actual = jax.jit(layout)(logits, labels)
     assert all(x.dtype == jnp.float32 for x in actual)
     for x, expected in zip(actual, exact(logits, labels), strict=True):
         np.testing.assert_allclose(x, expected, **TOLERANCE)
