@@ -94,7 +94,10 @@ class StandIn:
 
     def kill(self, name: str, number: int, worker: int = 0) -> None:
         """A signal to all processes that train on a worker."""
-        pid = int((self.home(name, worker) / "repjax-run" / "pid").read_text())
+        file = self.home(name, worker) / "repjax-run" / "pid"
+        # Written after the start of the process, which may already have said so.
+        wait_until(lambda: file.exists() and file.read_text())
+        pid = int(file.read_text())
         with contextlib.suppress(ProcessLookupError):
             os.killpg(pid, number)
 
