@@ -177,7 +177,7 @@ def _results(directory: Path) -> CellResults:
     """The trajectories of a cell; of imported networks, which have none, the end."""
     if CellResults.exists(directory):
         return CellResults.load(directory)
-    results = reevaluate(directory)
+    results = reevaluate(directory, only_tables=False)
     if results is None:
         raise FileNotFoundError(directory)
     return results

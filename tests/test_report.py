@@ -108,6 +108,28 @@ def test_every_run_is_there_with_its_final_numbers(numbers, trained):
             assert keys == list(results.key_irreps(index))
 
 
+def test_every_evaluation_is_there(numbers, trained):
+    runs = {(run["cell"], run["seed"]): run for run in numbers["runs"]}
+    for results in load_workdir(trained):
+        for index, seed in enumerate(results.cell.seeds):
+            progress = runs[results.cell.name, seed]["progress"]
+            assert progress["steps"] == results.steps.tolist()
+            for name in SCALARS:
+                curve = results.metrics[name][index]
+                np.testing.assert_allclose(progress[name], curve, rtol=1e-4)
+            known = set(results.key_irreps(index))
+            assert known <= set(progress["irreps"]) <= set(results.irreps[1:])
+            for irrep, curves in progress["irreps"].items():
+                column = results.irreps.index(irrep)
+                for name, metric in {
+                    "logit_similarity": "logit_similarity",
+                    "hidden_ab": "hidden_ab",
+                    "restricted_loss": "irrep_restricted_loss",
+                }.items():
+                    curve = results.metrics[metric][index, :, column]
+                    np.testing.assert_allclose(curves[name], curve, rtol=1e-4)
+
+
 def test_a_few_networks_are_taken_apart(numbers):
     for name in ("S3_mlp", "S3_transformer"):
         runs = [run for run in numbers["runs"] if run["cell"] == name]
@@ -227,6 +249,17 @@ def test_the_whole_program(trained, tmp_path):
     assert call(report_program, f"--workdir={trained}", f"--out={out}") == 0
     assert {"analysis.json", "figures", "index.html"} <= {p.name for p in out.iterdir()}
     assert not (trained / "index.html").exists()
+    assert len([*out.glob("figures/*/seed_*")]) == 6
+
+
+def test_a_small_report_has_fewer_runs_with_figures(trained, tmp_path):
+    pytest.importorskip("matplotlib")
+    few = "--panels=1", "--networks=1"
+    assert call(report_program, f"--workdir={trained}", f"--out={tmp_path}", *few) == 0
+    folders = [path.name for path in tmp_path.glob("figures/*/seed_*")]
+    assert len(folders) == 2
+    assert len(strictly((tmp_path / "analysis.json").read_text())["runs"]) == 6
+    assert (tmp_path / "index.html").read_text().count('<details class="run"') == 2
 
 
 @pytest.mark.parametrize(
@@ -236,6 +269,7 @@ def test_the_whole_program(trained, tmp_path):
         (["--workdir=no/such/place"], "--workdir: 'no/such/place' holds no cells"),
         (["--wrokdir=x"], "--wrokdir: unknown; did you mean workdir?"),
         (["--workdir=x", "--networks=many"], "--networks: 'many' is not allowed; use"),
+        (["--workdir=x", "--panels=all"], "--panels: 'all' is not allowed; use"),
         (["--workdir=x", "--networks=-1"], "--networks: '-1' is not allowed; use"),
     ],
 )
@@ -332,7 +366,7 @@ def test_published_network_is_what_the_paper_says(seed_2):
         assert max(ablated["without_a_loss"], ablated["without_b_loss"]) < 1e-5
 
     # Nobody knows when it learned what.
-    assert run["memorised_step"] is run["generalised_step"] is None
+    assert run["memorised_step"] is run["generalised_step"] is run["progress"] is None
     assert [key["step"] for key in run["key_irreps"]] == [None, None]
 
     # Its maps to logits are near the permutation, and its logits lie in key space.

@@ -1,6 +1,7 @@
 """Says what the networks of one or many workdirs learned: numbers, figures, one page.
 
 python -m repjax.report --workdir=DIR [--workdir=DIR2 …] [--out=DIR] [--networks=4]
+    [--panels=8]
 
 Into --out go analysis.json, figures/ and index.html. Runs that differ in their seed
 alone are told of together, from whatever workdirs.
@@ -51,11 +52,20 @@ _NETWORKS = flags.DEFINE_string(
 )
 
 
+_PANELS = flags.DEFINE_string(
+    "panels",
+    "8",
+    "How many runs of each cell get figures of their own, those taken apart first.",
+    flag_values=_FLAGS,
+)
+
+
 def main() -> None:
     """Trajectories and checkpoints → analysis.json, figures, index.html."""
     if not _WORKDIRS.value:
         raise ConfigError("--workdir: missing; use a directory that was trained in")
-    num_networks = _number_of_networks(_NETWORKS.value)
+    num_networks = _count("--networks", _NETWORKS.value)
+    num_panels = _count("--panels", _PANELS.value)
     workdirs = [as_path(workdir) for workdir in _WORKDIRS.value]
     directories = [d for workdir in workdirs for d in cell_directories(workdir)]
 
@@ -80,14 +90,14 @@ def main() -> None:
     from repjax.report.page import write_page
 
     write_analysis(report, out)
-    page = write_page(report, write_figures(report, out), out)
+    page = write_page(report, write_figures(report, out, num_panels), out)
     print(f"repjax: {len(report.stories)} cells in {page}")
 
 
-def _number_of_networks(text: str) -> int:
+def _count(flag: str, text: str) -> int:
     if not text.isdecimal():
         raise ConfigError(
-            f"--networks: {text!r} is not allowed; use an integer, at least 0"
+            f"{flag}: {text!r} is not allowed; use an integer, at least 0"
         )
     return int(text)
 

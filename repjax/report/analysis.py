@@ -5,6 +5,7 @@ steps in optimiser steps; null stands for what was not measured or does not exis
 names are those of docs/metrics.md.
 """
 
+import json
 import math
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -13,9 +14,10 @@ from typing import Any
 import numpy as np
 
 from repjax import __version__
-from repjax.files import write_json
+from repjax.files import write_text
 from repjax.metrics import SCALARS
 from repjax.report.intervals import Estimate, Share
+from repjax.report.learning import shown_irreps
 from repjax.report.periodic import Square
 from repjax.report.phases import Course, Phase
 from repjax.report.story import Anatomy, Report, Story
@@ -36,14 +38,40 @@ ABLATIONS = {
     "without_b_loss": "without_b_loss",
     "without_ab_loss": "without_ab_loss",
 }
+PROGRESS = {
+    "logit_similarity": "logit_similarity",
+    **FVE,
+    "restricted_loss": "irrep_restricted_loss",
+    "excluded_loss": "irrep_excluded_loss",
+}
+"""Measures of single irreps along training; trajectory.npz has them all."""
+
+PROGRESS_DIGITS = 5
+"""Of what was measured along training: a run of 100 evaluations then takes 50 KB."""
+
 CLUSTERS = {"rho_a": "cluster_a", "rho_b": "cluster_b", "rho_ab": "cluster_ab"}
 
 
 def write_analysis(report: Report, directory: Path) -> tuple[Path, ...]:
     """Writes `directory`/analysis.json: the same report gives the same bytes."""
     path = Path(directory) / "analysis.json"
-    write_json(path, analysis(report))
+    write_text(path, _lines(analysis(report)))
     return (path,)
+
+
+def _lines(content: Mapping[str, Any]) -> str:
+    """JSON with a line for each cell, run and square, so that versions compare."""
+
+    def compact(value: Any) -> str:
+        return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+    def lines(value: Any) -> str:
+        if not isinstance(value, list):
+            return compact(value)
+        return "[\n" + ",\n".join(map(compact, value)) + "\n]"
+
+    entries = (f"{compact(key)}: {lines(value)}" for key, value in content.items())
+    return "{\n" + ",\n".join(entries) + "\n}\n"
 
 
 def analysis(report: Report) -> dict[str, Any]:
@@ -99,6 +127,7 @@ def run_numbers(story: Story, run: int) -> dict[str, Any]:
         "loss": _loss(story, run),
         "key_irreps": _key_irreps(story, run),
         **_course(course),
+        "progress": _progress(story, run),
         "logit_similarity": similarity,
         "logit_map_similarity": by_irrep("logit_map_similarity"),
         "fve": fve,
@@ -160,6 +189,36 @@ def _course(course: Course) -> dict[str, Any]:
             "memorisation": ends(course.memorisation),
             "circuit_formation": ends(course.circuit_formation),
             "cleanup": ends(course.cleanup),
+        },
+    }
+
+
+def _progress(story: Story, run: int) -> dict[str, Any] | None:
+    """Progress measures at every evaluation; null where the past is unknown.
+
+    Of single irreps, only those that the run learned, if only for a time.
+    """
+    results = story.results
+    if not story.courses[run].has_past:
+        return None
+    measured = np.isfinite(results.metrics["test_loss"][run])
+
+    def curve(values: np.ndarray) -> list[float | None]:
+        digits = (float(f"{value:.{PROGRESS_DIGITS}g}") for value in values[measured])
+        return [_numbers(value) for value in digits]
+
+    def curves(irrep: int) -> dict[str, list[float | None]]:
+        return {
+            name: curve(results.metrics[metric][run, :, irrep])
+            for name, metric in PROGRESS.items()
+        }
+
+    return {
+        "steps": results.steps[measured].tolist(),
+        **{name: curve(results.metrics[name][run]) for name in SCALARS},
+        "irreps": {
+            results.irreps[irrep]: curves(irrep)
+            for irrep in np.flatnonzero(shown_irreps(results, run)).tolist()
         },
     }
 

@@ -17,7 +17,7 @@ from markupsafe import Markup
 
 from repjax.files import write_text
 from repjax.metrics import GENERALISED, KEY_SIMILARITY, LEARNED_SIMILARITY
-from repjax.report.figures.gallery import Gallery, heading_of
+from repjax.report.figures.gallery import Gallery, heading_of, network_of
 from repjax.report.figures.look import COLOUR_NAMES, DARK, plain
 from repjax.report.figures.periodic import TYPES
 from repjax.report.figures.picture import Picture
@@ -93,7 +93,7 @@ def write_page(report: Report, gallery: Gallery, directory: Path) -> Path:
         dark={COLOUR_NAMES[colour]: dark for colour, dark in DARK.items()},
         table3=table3_tables([story.results for story in report.stories]),
         groups=_groups(report),
-        headings={story.name: heading_of(story) for story in report.stories},
+        networks={story.name: network_of(story) for story in report.stories},
         types=TYPES,
         sections=sections,
         manifests={name: _json(value) for name, value in report.manifests.items()},

@@ -6,11 +6,8 @@ from typing import SupportsFloat
 import numpy as np
 
 from repjax.report.figures.periodic import TYPES
-from repjax.report.figures.training import (
-    PHASE_NAMES,
-    in_order_of_learning,
-    shown_irreps,
-)
+from repjax.report.figures.training import PHASE_NAMES
+from repjax.report.learning import in_order_of_learning, shown_irreps
 from repjax.report.phases import Course
 from repjax.report.story import Story
 from repjax.report.tables import Cell, Table, decimal, number, percent, step
@@ -127,7 +124,7 @@ def irrep_tables(story: Story, run: int) -> list[Table]:
         "What each irrep explains",
         ["Irrep", "Dimension, type", "Learned at", *present(EXPLAINED)],
         [[*name, *cells(EXPLAINED, i)] for name, i in zip(names, rows, strict=True)],
-        f"The other {rest} irreps were never learned." if rest else "",
+        f"Irreps that this run never learned, left out: {rest}." if rest else "",
     )
     tables = [explained]
     if "cluster_neurons" in final:

@@ -169,7 +169,7 @@ def universality_tables(story: Story) -> list[Table]:
             "Irreps over the runs that generalised",
             [*headings, "Median step", "Learned first"],
             irreps,
-            f"No run learned the other {never} irreps." if never else "",
+            f"Irreps that no run learned: {never}." if never else "",
         ),
         Table(
             "Number of key irreps",

@@ -17,7 +17,7 @@ MAX_PANELS = 64
 """Runs with figures of their own in a whole report, which keeps the page small."""
 
 MAX_PANELS_EACH = 8
-"""Runs of one cell that get them; the others are in the tables and statistics."""
+"""Runs of one cell that get them unless asked; tables and statistics have all."""
 
 Plan = Iterator[tuple[str, str, str, Callable[[], Figure | None]]]
 
@@ -37,8 +37,10 @@ class Gallery:
     runs: dict[str, dict[int, tuple[Picture, ...]]]
 
 
-def write_figures(report: Report, directory: Path) -> Gallery:
-    """Writes `directory`/figures as SVG and PDF."""
+def write_figures(
+    report: Report, directory: Path, num_panels: int = MAX_PANELS_EACH
+) -> Gallery:
+    """Writes `directory`/figures as SVG and PDF, of `num_panels` runs of each cell."""
     folder = Path(directory) / "figures"
     table = draw(
         lambda: periodic_table(report.squares),
@@ -59,24 +61,32 @@ def write_figures(report: Report, directory: Path) -> Gallery:
                 f"{story.name}/seed_{seed}",
                 f"{heading}, seed {seed}",
             )
-            for run in runs_with_panel(report, story)
+            for run in runs_with_panel(report, story, num_panels)
             for seed in [story.results.cell.seeds[run]]
         }
     return Gallery(table, cells, runs)
 
 
 def heading_of(story: Story) -> str:
-    """Group, architecture and what was swept: S5 MLP."""
+    """Group, and what tells its cells apart: S5 MLP."""
+    return f"{story.results.group_name} {network_of(story)}"
+
+
+def network_of(story: Story) -> str:
+    """Architecture, what was swept, and whether it was trained elsewhere."""
     results = story.results
-    architecture = TITLES[results.cell.architecture]
-    return f"{results.group_name} {architecture} {results.settings}".strip()
+    parts = [TITLES[results.cell.architecture], results.settings]
+    if story.imported:
+        parts.append("(imported)")
+    return " ".join(part for part in parts if part)
 
 
-def runs_with_panel(report: Report, story: Story) -> list[int]:
+def runs_with_panel(
+    report: Report, story: Story, num_panels: int = MAX_PANELS_EACH
+) -> list[int]:
     """Runs that were taken apart first, then the others, as far as there is room."""
-    room = max(1, min(MAX_PANELS_EACH, MAX_PANELS // len(report.stories)))
-    others = (run for run in range(story.results.num_runs))
-    order = dict.fromkeys([*sorted(story.anatomies), *others])
+    room = min(num_panels, max(1, MAX_PANELS // len(report.stories)))
+    order = dict.fromkeys([*sorted(story.anatomies), *range(story.results.num_runs)])
     return sorted(list(order)[:room])
 
 

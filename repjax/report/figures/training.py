@@ -4,7 +4,7 @@ Chughtai et al. 2023, sections 5 and 6. A line is an irrep that is key at the en
 learned on the way; a grey band is where all the others lie.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 from jaxtyping import Bool, Float
@@ -27,6 +27,7 @@ from repjax.report.figures.look import (
     share_axis,
     step_axis,
 )
+from repjax.report.learning import in_order_of_learning, shown_irreps
 from repjax.report.phases import Course
 from repjax.results import CellResults
 
@@ -103,12 +104,6 @@ def weight_norm(results: CellResults, run: int, course: Course) -> Figure | None
     return figure
 
 
-def shown_irreps(results: CellResults, run: int) -> Bool[np.ndarray, " irrep"]:
-    """Which irreps get a line: key at the end, or learned on the way."""
-    shown = results.is_key[run] | np.isfinite(results.learned_step[run])
-    return shown & (np.array(results.irreps) != "trivial")
-
-
 def _history(
     results: CellResults, name: str, run: int
 ) -> Float[np.ndarray, "evaluation *irrep"] | None:
@@ -147,13 +142,6 @@ def _by_irrep(
         ordered.append(Patch(color=GRID, label="other irreps"))
     add_key(figure, ordered)
     return figure
-
-
-def in_order_of_learning(results: CellResults, run: int) -> Sequence[str]:
-    """Irreps by the step at which the run learned them; others by similarity."""
-    similarity = results.final("logit_similarity")[run]
-    order = np.lexsort((-similarity, results.learned_step[run]))
-    return [results.irreps[i] for i in order]
 
 
 def _irrep_lines(

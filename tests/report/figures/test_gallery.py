@@ -148,6 +148,8 @@ def test_runs_taken_apart_come_first_and_a_large_report_has_few_panels():
     story = tell(make_curves(num_runs=20))
     story = replace(story, anatomies={17: make_anatomy(story.results, 17)})
     assert gallery.runs_with_panel(report_of(story), story) == [*range(7), 17]
+    assert gallery.runs_with_panel(report_of(story), story, 2) == [0, 17]
+    assert gallery.runs_with_panel(report_of(story), story, 0) == []
     many = replace(report_of(story), stories=(story,) * 100)
     assert gallery.runs_with_panel(many, story) == [17]
 

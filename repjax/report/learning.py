@@ -1,0 +1,22 @@
+"""Which irreps of a run are told of, and in which order."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from jaxtyping import Bool
+
+from repjax.report.universality import TRIVIAL
+from repjax.results import CellResults
+
+
+def shown_irreps(results: CellResults, run: int) -> Bool[np.ndarray, " irrep"]:
+    """Those with a line of their own: key at the end, or learned on the way."""
+    shown = results.is_key[run] | np.isfinite(results.learned_step[run])
+    return shown & (np.array(results.irreps) != TRIVIAL)
+
+
+def in_order_of_learning(results: CellResults, run: int) -> Sequence[str]:
+    """Irreps by the step at which the run learned them; others by similarity."""
+    similarity = results.final("logit_similarity")[run]
+    order = np.lexsort((-similarity, results.learned_step[run]))
+    return [results.irreps[i] for i in order]
