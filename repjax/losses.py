@@ -34,7 +34,7 @@ def _forward(
 ) -> tuple[Float[Array, " pair"], tuple[Array, Array, Array]]:
     """Loss; and the probabilities of wrong classes, each and all, with the labels."""
     at_label = _at_label(logits, labels, axis)
-    label_logit = jnp.sum(jnp.where(at_label, logits, 0.0), axis, keepdims=True)
+    label_logit = jnp.take_along_axis(logits, jnp.expand_dims(labels, axis), axis)
     above = jnp.where(at_label, -jnp.inf, logits - label_logit)
     # The largest exponent, 0 when the label wins, keeps exp in range.
     shift = jnp.maximum(jnp.max(above, axis, keepdims=True), 0.0)
