@@ -3,7 +3,7 @@
 # The lock leaves out the extras torch, gcs, gpu and tpu; see README.md for those.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format lock clean environment
+.PHONY: help demo test bench check format lock clean environment
 
 VENV := .venv
 RUN := $(VENV)/bin/python
@@ -23,6 +23,15 @@ demo: environment ## Train the quickstart into demo/, say where table and report
 
 test: environment ## Run all tests; choose some with ARGS="-k groups"
 	$(RUN) -m pytest -n 2 $(ARGS)
+
+bench: environment ## Measure speed and memory into bench/; with the extra torch, peers too
+	@mkdir -p bench
+	$(RUN) benchmarks/train_step.py --out=bench/train_step.json
+	$(RUN) benchmarks/analysis.py --out=bench/analysis.json
+	$(RUN) benchmarks/scaling.py --out=bench/scaling.json --plot=bench/scaling.svg
+	$(RUN) benchmarks/startup.py --out=bench/startup.json
+	$(RUN) benchmarks/accelerator.py $(if $(shell command -v nvidia-smi),,--small) \
+	  --out=bench/accelerator.json
 
 check: environment ## Check format, lint and types; changes nothing
 	$(RUN) -m ruff format --check

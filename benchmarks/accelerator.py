@@ -1,0 +1,119 @@
+"""Training on a GPU or TPU, beside the least time that its makers' figures allow.
+
+python benchmarks/accelerator.py [--small] [--out=F.json]
+
+Run-steps per second of many runs of the A5 and S5 MLP, and of a few of S6, in each
+matmul precision; beside them the floor that arithmetic sets (operations of the products
+in a step, over the device's peak in that precision) and the one that memory sets (bytes
+that a step must move if every block of activations leaves the chip once). `--small` is
+for trying it out on a CPU.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+import jax
+import numpy as np
+from absl import flags
+
+from benchmarks import timing
+from benchmarks.train_step import trainer
+from repjax import backend, command_line
+from repjax.config import CellConfig
+from repjax.groups import build_group
+from repjax.plan import num_parameters
+
+_FLAGS = flags.FlagValues()
+_OUT = flags.DEFINE_string("out", None, "File of the rows.", flag_values=_FLAGS)
+_SMALL = flags.DEFINE_bool("small", False, "Few and small.", flag_values=_FLAGS)
+_BUDGET = flags.DEFINE_float(
+    "budget", 5.0, "Seconds of turns for each row.", flag_values=_FLAGS
+)
+
+PRECISIONS = ("default", "high", "highest")
+
+PEAKS = {
+    "H100": ((494e12, 165e12, 67e12), 3.35e12),
+    "H200": ((494e12, 165e12, 67e12), 4.8e12),
+    "A100": ((156e12, 52e12, 19.5e12), 2.0e12),
+    "TPU v4": ((275e12, 92e12, 46e12), 1.2e12),
+}
+"""Device → operations a second in each of `PRECISIONS`, bytes of memory a second.
+
+From the data sheets of the SXM versions, without sparsity. On GPUs `default` is TF32,
+`high` three products in it, `highest` float32; on TPUs one, three and six in bfloat16.
+"""
+
+COLUMNS = (
+    *("cell", "precision", "runs", "run_steps_per_second", "ms_per_run_step"),
+    *("ms_arithmetic", "ms_memory"),
+)
+
+
+def main() -> None:
+    """Measures all rows and reports them."""
+    backend.prepare()
+    rows = [
+        row(cell, runs, precision, _BUDGET.value)
+        for cell, runs in _cells(_SMALL.value)
+        for precision in PRECISIONS
+    ]
+    timing.report(rows, COLUMNS, _OUT.value)
+
+
+def _cells(small: bool) -> Iterator[tuple[str, int]]:
+    if small:
+        yield from (("a5-mlp", 2), ("a5-transformer", 1))
+        return
+    for name in ("a5-mlp", "s5-mlp"):
+        yield from ((name, runs) for runs in (4, 50, 500, 1000))
+    yield from (("s6-mlp", 4), ("s6-transformer", 4))
+
+
+def row(name: str, runs: int, precision: str, budget: float) -> dict[str, Any]:
+    """One cell in one precision."""
+    cell = timing.paper_cell(name, runs, matmul_precision=precision)
+    train, steps = trainer(cell)
+    times = timing.interleaved({"ours": train}, budget)["ours"]
+    step = float(np.median(times)) / steps / runs
+    arithmetic, memory = floors(cell, precision, backend.device_kind())
+    return {
+        "cell": name,
+        "precision": precision,
+        "runs": runs,
+        "run_steps_per_second": 1 / step,
+        "ms_per_run_step": 1e3 * step,
+        "ms_arithmetic": arithmetic and 1e3 * arithmetic / jax.device_count(),
+        "ms_memory": memory and 1e3 * memory / jax.device_count(),
+    }
+
+
+def floors(
+    cell: CellConfig, precision: str, device_kind: str
+) -> tuple[float | None, float | None]:
+    """Seconds per run and step that arithmetic and memory need; None if unknown."""
+    for device, (peaks, bandwidth) in PEAKS.items():
+        if device in device_kind:
+            peak = peaks[PRECISIONS.index(precision)]
+            return timing.step_flop(cell) / peak, step_bytes(cell) / bandwidth
+    return None, None
+
+
+def step_bytes(cell: CellConfig) -> float:
+    """Bytes that a step of one run moves: AdamW's, then activations and logits.
+
+    AdamW reads weights, two moments and gradient, and writes all but the last; hidden
+    layer and logits are written and read once forward and once backward.
+    """
+    order = build_group(cell.group).order
+    hidden = (
+        cell.transformer.d_mlp
+        if cell.architecture == "transformer"
+        else cell.mlp.hidden_dim
+    )
+    pairs = cell.train_fraction * order**2
+    return 4.0 * (7 * num_parameters(cell) + 4 * pairs * (hidden + order))
+
+
+if __name__ == "__main__":
+    command_line.run(main, _FLAGS)

@@ -1,0 +1,153 @@
+"""What a training step costs against the group, the number of runs and of devices.
+
+python benchmarks/scaling.py [--small] [--out=F.json] [--plot=F.svg]
+
+MLPs of the paper at a training fraction of 0.3, each point in a process of its own. For
+each family of groups an exponent is fitted to milliseconds per run and step against n,
+beside that of the operations (`timing.step_flop`): growing alike means that large
+groups cost what they must.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import jax
+import matplotlib
+import numpy as np
+from absl import flags
+from matplotlib.figure import Figure
+
+from benchmarks import timing
+from benchmarks.train_step import trainer
+from experiments import base
+from repjax import backend, command_line
+from repjax.config import CellConfig, from_config_dict
+from repjax.groups import build_group
+from repjax.sweep import expand
+
+_FLAGS = flags.FlagValues()
+_OUT = flags.DEFINE_string("out", None, "File of the rows.", flag_values=_FLAGS)
+_PLOT = flags.DEFINE_string("plot", None, "SVG of the costs.", flag_values=_FLAGS)
+_SMALL = flags.DEFINE_bool("small", False, "Few and small.", flag_values=_FLAGS)
+_POINT = flags.DEFINE_string(
+    "point", None, "GROUP:RUNS to measure in this process.", flag_values=_FLAGS
+)
+
+FAMILIES = {
+    "C_p": ("C31", "C61", "C113", "C211"),
+    "D_p": ("D31", "D59", "D113"),
+    "S_k": ("S4", "S5", "S6"),
+}
+SMALL_FAMILIES = {"C_p": ("C7", "C13"), "S_k": ("S3", "S4")}
+COLUMNS = ("kind", "group", "order", "runs", "devices", "ms_per_run_step", "gflop")
+
+
+def main() -> None:
+    """Measures all points, each in a process of its own, and reports them."""
+    if _POINT.value:
+        print(json.dumps(point(*_POINT.value.split(":"))))
+        return
+    backend.prepare()
+    rows = list(_rows(_SMALL.value))
+    timing.report(rows, COLUMNS, _OUT.value)
+    for family, (time, work) in exponents(rows).items():
+        print(f"{family}: time ~ n^{time:.2f}, operations ~ n^{work:.2f}")
+    if _PLOT.value:
+        _plot(rows, Path(_PLOT.value))
+
+
+def _rows(small: bool) -> Iterator[dict[str, Any]]:
+    """Points against n, with two runs a core; then against runs, against devices."""
+    for family, groups in (SMALL_FAMILIES if small else FAMILIES).items():
+        for group in groups:
+            yield {"kind": family, **_in_a_process(group, 4)}
+    group = "S3" if small else "S5"
+    for runs in (1, 2) if small else (1, 2, 4, 8, 16):
+        yield {"kind": "runs", **_in_a_process(group, runs)}
+    if jax.default_backend() != "cpu":
+        return
+    for devices in (1, 2) if small else (1, 2, 4, 8):
+        yield {"kind": "devices", **_in_a_process(group, 8, devices)}
+
+
+def _in_a_process(group: str, runs: int, devices: int | None = None) -> dict[str, Any]:
+    environment = dict(os.environ)
+    if devices:
+        environment["JAX_NUM_CPU_DEVICES"] = str(devices)
+    command = [sys.executable, __file__, f"--point={group}:{runs}"]
+    done = subprocess.run(
+        command, env=environment, check=True, stdout=subprocess.PIPE, text=True
+    )
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def point(group: str, runs: str) -> dict[str, Any]:
+    """The cost of one group with so many runs."""
+    backend.prepare()
+    cell = _cell(group, int(runs))
+    train, steps = trainer(cell)
+    times = timing.interleaved({"ours": train}, budget=3.0)["ours"]
+    return {
+        "group": group,
+        "order": build_group(group).order,
+        "runs": int(runs),
+        "devices": jax.device_count(),
+        "ms_per_run_step": 1e3 * float(np.median(times)) / steps / int(runs),
+        "gflop": timing.step_flop(cell) / 1e9,
+    }
+
+
+def _cell(group: str, runs: int) -> CellConfig:
+    config = base.get_config()
+    config.groups, config.num_seeds, config.train_fraction = (group,), runs, 0.3
+    (cell,) = expand(from_config_dict(config))
+    return cell
+
+
+def exponents(rows: Sequence[dict[str, Any]]) -> dict[str, tuple[float, float]]:
+    """Family → fitted exponents in n of time and of operations."""
+    fitted = {}
+    for family in FAMILIES:
+        points = [row for row in rows if row["kind"] == family]
+        if len(points) < 2:
+            continue
+        order = np.log([row["order"] for row in points])
+        time, work = (
+            np.polyfit(order, np.log([row[name] for row in points]), 1)[0]
+            for name in ("ms_per_run_step", "gflop")
+        )
+        fitted[family] = (float(time), float(work))
+    return fitted
+
+
+def _plot(rows: Sequence[dict[str, Any]], path: Path) -> None:
+    """Cost against n, runs and devices, side by side."""
+    figure = Figure(figsize=(11, 3.4), layout="constrained")
+    against_n, against_runs, against_devices = figure.subplots(1, 3)
+    for family, marker in zip(FAMILIES, "os^", strict=True):
+        points = [row for row in rows if row["kind"] == family]
+        order = [row["order"] for row in points]
+        time = [row["ms_per_run_step"] for row in points]
+        if points:
+            against_n.loglog(order, time, marker=marker, label=family)
+    against_n.set(xlabel="order n of the group", ylabel="ms per run and step")
+    against_n.legend()
+    for axes, kind in ((against_runs, "runs"), (against_devices, "devices")):
+        points = [row for row in rows if row["kind"] == kind]
+        axes.plot(
+            [row[kind] for row in points],
+            [row["ms_per_run_step"] for row in points],
+            marker="o",
+        )
+        axes.set(xlabel=kind, ylabel="ms per run and step", ylim=(0, None))
+    with matplotlib.rc_context({"svg.hashsalt": "repjax"}):
+        figure.savefig(path, format="svg", metadata={"Date": None})
+
+
+if __name__ == "__main__":
+    command_line.run(main, _FLAGS)

@@ -1,0 +1,75 @@
+"""Seconds from the command to the end of the first step, cold and warm.
+
+python benchmarks/startup.py [--cells=a5-mlp,s5-mlp] [--out=F.json]
+
+Runs `python -m repjax.main` for one step, first with no compiled program on disk, then
+with those that the first call left there. In between lie imports, irreps, compilation,
+a full evaluation at step 0 and the step.
+"""
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from typing import Any
+
+from absl import flags
+
+from benchmarks import timing
+from repjax import backend, command_line
+
+_FLAGS = flags.FlagValues()
+_CELLS = flags.DEFINE_string(
+    "cells",
+    "a5-mlp,s5-mlp,c113-mlp,s6-mlp,s5-transformer",
+    "Cells of the paper.",
+    flag_values=_FLAGS,
+)
+_OUT = flags.DEFINE_string("out", None, "File of the rows.", flag_values=_FLAGS)
+
+COLUMNS = ("cell", "seconds_cold", "seconds_warm")
+
+
+def main() -> None:
+    """Measures all rows and reports them."""
+    cells = _CELLS.value.split(",")
+    for name in cells:
+        timing.paper_cell(name, 1)
+    backend.prepare()
+    timing.report([row(name) for name in cells], COLUMNS, _OUT.value)
+
+
+def row(name: str) -> dict[str, Any]:
+    """One cell, twice."""
+    with tempfile.TemporaryDirectory() as cache:
+        cold, warm = (seconds_to_first_step(name, cache) for _ in range(2))
+    return {"cell": name, "seconds_cold": cold, "seconds_warm": warm}
+
+
+def seconds_to_first_step(name: str, cache: str) -> float:
+    """One call of the program, whose compiled programs are kept in `cache`."""
+    group, _, architecture = name.partition("-")
+    environment = os.environ | {"XDG_CACHE_HOME": cache, "PYTHONUNBUFFERED": "1"}
+    environment.pop("JAX_COMPILATION_CACHE_DIR", None)
+    with tempfile.TemporaryDirectory() as workdir:
+        command = [
+            *(sys.executable, "-m", "repjax.main", "--config=experiments/table3.py"),
+            *(f"--config.groups={group.upper()}", f"--workdir={workdir}"),
+            *(f"--config.architectures={architecture}", "--config.num_steps=1"),
+        ]
+        begin = time.perf_counter()
+        with subprocess.Popen(
+            command, env=environment, stdout=subprocess.PIPE, text=True
+        ) as process:
+            assert process.stdout is not None
+            for line in process.stdout:
+                if "step 1/1 " in line:
+                    end = time.perf_counter()
+    if process.returncode:
+        raise subprocess.CalledProcessError(process.returncode, command)
+    return end - begin
+
+
+if __name__ == "__main__":
+    command_line.run(main, _FLAGS)

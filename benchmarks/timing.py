@@ -1,0 +1,158 @@
+"""What every benchmark needs: interleaved times, the machine's own rate, a report.
+
+These machines are shared, so a time means little alone: peers take turns, and what is
+reported of two is the median of the ratios within each turn.
+"""
+
+import json
+import platform
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from tabulate import tabulate
+
+from experiments import table3
+from repjax import backend
+from repjax.config import CellConfig, from_config_dict
+from repjax.files import write_text
+from repjax.groups import build_group
+from repjax.manifest import commit
+from repjax.rules import ConfigError
+from repjax.sweep import estimate_cost, expand
+
+GEMM_SIZE = 3000
+"""Rows of the square matrices whose product is the machine's own rate."""
+
+
+def seconds(action: Callable[[], Any]) -> float:
+    """How long one call takes; what it returns is waited for."""
+    start = time.perf_counter()
+    jax.block_until_ready(action())
+    return time.perf_counter() - start
+
+
+def interleaved(
+    actions: Mapping[str, Callable[[], Any]], budget: float, least: int = 3
+) -> dict[str, np.ndarray]:
+    """Seconds of every action in every turn, each called once before to warm up.
+
+    Args:
+        actions: name → call; all take their turn, one after the other.
+        budget: seconds after which no further turn begins.
+        least: turns that are made whatever they take.
+    """
+    for action in actions.values():
+        seconds(action)
+    times: dict[str, list[float]] = {name: [] for name in actions}
+    begin, turns = time.perf_counter(), 0
+    while turns < least or time.perf_counter() - begin < budget:
+        for name, action in actions.items():
+            times[name].append(seconds(action))
+        turns += 1
+    return {name: np.array(values) for name, values in times.items()}
+
+
+def gemm() -> Callable[[], Any]:
+    """A product of two large matrices, full float32, on the first device."""
+    x = jnp.ones((GEMM_SIZE, GEMM_SIZE), jnp.float32)
+    product = jax.jit(lambda x: jnp.matmul(x, x, precision="highest"))
+    return lambda: product(x)
+
+
+def gemm_flop() -> float:
+    """Floating-point operations of that product."""
+    return 2.0 * GEMM_SIZE**3
+
+
+def paper_cell(name: str, runs: int, **changes: Any) -> CellConfig:
+    """The cell "s5-mlp" of experiments/table3.py, with so many runs.
+
+    Raises:
+        ConfigError: no such cell.
+    """
+    group, _, architecture = name.partition("-")
+    config = table3.get_config()
+    if architecture not in config.architectures or group.upper() not in config.groups:
+        known = ", ".join(f"{g.lower()}-mlp" for g in config.groups)
+        raise ConfigError(
+            f"--cells: {name!r} is not allowed; use some of {known}, or the same with "
+            "transformer for mlp"
+        )
+    config.groups, config.architectures = (group.upper(),), (architecture,)
+    config.num_seeds = runs
+    config.update_from_flattened_dict(changes)
+    (cell,) = expand(from_config_dict(config), changes)
+    return cell
+
+
+def step_flop(cell: CellConfig) -> float:
+    """Floating-point operations of the products in one step of one run.
+
+    Three products (one forward, two backward) for every weight that meets pairs, and
+    three for every table over elements, which meets none.
+    """
+    order = build_group(cell.group).order
+    if cell.architecture == "transformer":
+        sizes = cell.transformer
+        table = 2 * order * sizes.d_model * sizes.num_heads * sizes.d_head
+    else:
+        table = 2 * order * cell.mlp.embed_dim * cell.mlp.hidden_dim
+    return estimate_cost(cell) / cell.num_steps + 3 * 2.0 * table
+
+
+def machine() -> dict[str, Any]:
+    """What the figures were measured on, and with."""
+    versions = {}
+    for package in ("jax", "jaxlib", "numpy", "torch"):
+        try:
+            versions[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            continue
+    return {
+        "processor": backend.processor(),
+        "devices": f"{jax.device_count()} x {backend.device_kind()}",
+        "python": platform.python_version(),
+        "versions": versions,
+        "commit": commit(),
+    }
+
+
+def numbers(flag: str, text: str) -> tuple[int, ...]:
+    """The positive integers of "1,4,16"; `ConfigError` if it is none."""
+    try:
+        values = tuple(int(part) for part in text.split(","))
+    except ValueError:
+        values = ()
+    if not values or min(values) < 1:
+        raise ConfigError(
+            f"--{flag}: {text!r} is not allowed; use integers from 1, as in 1,4,16"
+        )
+    return values
+
+
+def report(
+    rows: Sequence[Mapping[str, Any]], columns: Sequence[str], out: str | None
+) -> None:
+    """Prints a table of `columns`, and writes all of every row to `out` as JSON."""
+    table = [[_shown(row[name]) for name in columns] for row in rows]
+    about = machine()
+    print(", ".join(str(about[name]) for name in ("processor", "devices", "commit")))
+    print(tabulate(table, columns, disable_numparse=True))
+    if out:
+        write_text(
+            Path(out), json.dumps([row | about for row in rows], indent=1) + "\n"
+        )
+        print(f"repjax: written: {out}", file=sys.stderr)
+
+
+def _shown(value: Any) -> str:
+    if value is None:
+        return "–"
+    return f"{value:.3g}" if isinstance(value, float) else str(value)
