@@ -85,6 +85,9 @@ class FinishedCell:
         logits_ab = found.pop("logits_ab")
         key = np.flatnonzero(self.results.is_key[run]).tolist()
         fourier, irreps = build_fourier(self.group), real_irreps(self.group)
+        # A transformer's neurons are in several clusters; shown are a cluster's own.
+        power = found["hidden_power"] * found["received"]
+        power /= np.maximum(found["received"].sum(axis=0), np.finfo(np.float32).tiny)
         maps = {
             index: self._map(logits_ab, irreps[index])
             for index in key
@@ -94,7 +97,7 @@ class FinishedCell:
             **found,
             activations={
                 index: self._neuron_maps(
-                    params, found["in_cluster"][index], found["hidden_power"]
+                    params, found["in_cluster"][index], power[index]
                 )
                 for index in key
                 if found["in_cluster"][index].any()

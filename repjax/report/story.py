@@ -31,7 +31,8 @@ class Anatomy:
         received: ‖P_ρ Z_a[:, m]‖², what neuron m receives from a in each irrep.
         hidden_power: Σ h~² of each neuron over all pairs.
         activations: index of an irrep → the strongest neurons of its cluster, strongest
-            first, and their maps h[a, b]; key irreps with a cluster only.
+            first, and their maps h[a, b]; key irreps with a cluster only. Strength is
+            Σ h~² times the share of the irrep in `received`.
         logit_maps: index of an irrep → the map from the entries ρ(ab)_ij (rows, at
             i·d + j) to logits, in entries ρ(c⁻¹)_kl (columns), scaled to the norm of
             the ideal one; key irreps with d ≤ 16 only.

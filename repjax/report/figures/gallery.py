@@ -182,7 +182,7 @@ def _run_plan(story: Story, run: int) -> Plan:
     yield (
         "irrep_losses",
         "Restricted and excluded loss of each irrep",
-        f"With ρ(ab) of one irrep alone, and of all but one. {irreps}",
+        f"Loss with ρ(ab) of one irrep alone, and with all but that. {irreps}",
         partial(training.irrep_losses, results, run),
     )
     if run in story.anatomies:
