@@ -10,6 +10,7 @@ from absl.testing import flagsaver
 
 from repjax import command_line, main
 from repjax import published as importer
+from repjax.dissection import strength
 from repjax.files import write_json
 from repjax.metrics import PER_IRREP, SCALARS
 from repjax.report import __main__ as report_program
@@ -170,6 +171,13 @@ def test_anatomy_of_a_run_is_of_its_own_weights(report):
                 np.testing.assert_allclose(
                     (centred**2).sum(axis=(1, 2)), power, rtol=1e-3
                 )
+
+
+def test_the_strongest_neurons_of_a_cluster_are_its_own():
+    received = np.array([[3.0, 1.2, 0.0], [9.0, 0.0, 0.0]])
+    expected = [[2.5, 5.0, 0.0], [7.5, 0.0, 0.0]]
+    found = strength(np.array([10.0, 5.0, 0.0]), received)
+    np.testing.assert_allclose(found, expected)
 
 
 def test_file_is_json_and_the_same_every_time(report, trained, tmp_path):
