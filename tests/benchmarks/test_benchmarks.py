@@ -1,0 +1,180 @@
+"""Every benchmark runs, at the smallest size; what it computes is right."""
+
+import json
+
+import jax
+import numpy as np
+import pytest
+
+from benchmarks import accelerator, analysis, scaling, startup, timing, train_step
+from repjax.ensemble import Ensemble
+from repjax.groups import build_group
+from tests.programs import call
+from tests.tiny import tiny_cell
+
+CONTRACT = {
+    *("cell", "runs", "ms_per_run_step", "ratio_published", "ratio_torch_ensemble"),
+    *("gemm_share", "peak_rss_gb"),
+}
+
+
+@pytest.fixture(autouse=True)
+def small_gemm(monkeypatch):
+    monkeypatch.setattr(timing, "GEMM_SIZE", 64)
+
+
+def test_training_step_without_peers(tmp_path, capsys):
+    out = tmp_path / "rows.json"
+    flags = ["--cells=a5-mlp", "--runs=1,2", "--budget=0", "--peers=false"]
+    assert call(train_step, *flags, f"--out={out}") == 0
+    rows = json.loads(out.read_text())
+    assert [row["runs"] for row in rows] == [1, 2]
+    for row in rows:
+        assert row.keys() > CONTRACT
+        assert row["cell"] == "a5-mlp" and row["ms_per_run_step"] > 0
+        assert row["ratio_published"] is None and row["peak_rss_gb"] > 0.1
+        assert row["commit"] and row["versions"]["jax"] == jax.__version__
+    assert "a5-mlp" in capsys.readouterr().out
+
+
+def test_ratios_are_medians_over_turns(monkeypatch):
+    """Two runs; ours takes 1, 2 and 4 s for 10 steps, the peers always the same."""
+    times = {
+        "ours": np.array([1.0, 2.0, 4.0]),
+        "published": np.full(3, 3.0),
+        "ensemble": np.full(3, 6.0),
+        "gemm": np.full(3, 0.5),
+    }
+    monkeypatch.setattr(train_step, "trainer", lambda cell: (None, 10))
+    monkeypatch.setattr(train_step, "_peers", lambda cell: [])
+    monkeypatch.setattr(train_step, "_peak_in_a_process_of_its_own", lambda *_: 0.7)
+    monkeypatch.setattr(timing, "interleaved", lambda actions, budget: times)
+    row = train_step.row("s5-mlp", 2, 0.0, True)
+    assert row["ms_per_run_step"] == pytest.approx(100)  # 2 s, 10 steps, 2 runs
+    assert row["ratio_published"] == pytest.approx(3 / 0.1)
+    assert row["ratio_torch_ensemble"] == pytest.approx(6 / 2 / 0.1)
+    flop = timing.step_flop(timing.paper_cell("s5-mlp", 2))
+    assert row["gemm_share"] == pytest.approx(flop / 0.1 / (2 * 64**3 / 0.5))
+    assert row["peak_rss_gb"] == 0.7
+
+
+def test_every_product_of_a_step_is_counted():
+    """The S5 MLP: 5,760 pairs, and two tables of 120 × 256 × 128."""
+    cell = timing.paper_cell("s5-mlp", 1)
+    by_hand = 6 * 5760 * 128 * 120 + 6 * 2 * 120 * 256 * 128
+    assert timing.step_flop(cell) == pytest.approx(by_hand)
+
+
+@pytest.mark.parametrize(
+    ("program", "flag", "message"),
+    [
+        (train_step, "--cells=q8-mlp", "--cells: 'q8-mlp' is not allowed"),
+        (train_step, "--cells=s5", "--cells: 's5' is not allowed"),
+        (train_step, "--runs=0", "--runs: '0' is not allowed"),
+        (train_step, "--runs=1,x", "--runs: '1,x' is not allowed"),
+        (analysis, "--cells=", "--cells: '' is not allowed"),
+        (startup, "--cells=s7-mlp", "--cells: 's7-mlp' is not allowed"),
+    ],
+)
+def test_bad_input(capsys, program, flag, message):
+    assert call(program, flag) == 2
+    err = capsys.readouterr().err
+    assert err.startswith(f"repjax: {message}") and err.count("\n") == 1
+
+
+@pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")
+@pytest.mark.parametrize("architecture", ["mlp", "transformer"])
+def test_torch_peers_take_our_steps(torch, architecture):
+    """The same losses as ours, one run and all of them."""
+    from benchmarks.torch_peers import PublishedStep, TorchEnsemble
+
+    cell = tiny_cell(architectures=(architecture,), num_seeds=2)
+    ensemble = Ensemble(cell, jax.devices()[:1])
+    state = start = ensemble.init()
+    start = ensemble.fetch(start)
+    weights, pairs = start.params["params"], start.train_pairs
+    one = PublishedStep(cell, jax.tree.map(lambda x: x[0], weights), pairs[0])
+    every = TorchEnsemble(cell, weights, pairs)
+    for _ in range(4):
+        state, loss = ensemble.train(state, 1)
+        ours = ensemble.fetch(loss)
+        np.testing.assert_allclose(one.step(), ours[0], rtol=1e-5)
+        np.testing.assert_allclose(every.step(), ours, rtol=1e-5)
+
+
+def test_reference_method_finds_what_ours_does():
+    """S4, whose irreps are all of real type: both ways span the same spaces."""
+    cell = tiny_cell(groups=("S4",), num_seeds=1)
+    ensemble = Ensemble(cell, jax.devices()[:1])
+    state, _ = ensemble.train(ensemble.init(), 20)
+    ours = {name: x[0] for name, x in ensemble.evaluate(state).items()}
+    weights = {name: x[0] for name, x in ensemble.fetch(state.params["params"]).items()}
+    theirs = analysis.reference(weights, build_group("S4"))
+    names = {
+        "similarity": "logit_similarity",
+        "w_a": "irrep_fve_w_a",
+        "w_b": "irrep_fve_w_b",
+        "w_u": "irrep_fve_w_u",
+        "a": "hidden_a",
+        "b": "hidden_b",
+        "ab": "hidden_ab",
+    }
+    for theirs_name, name in names.items():
+        np.testing.assert_allclose(
+            theirs[theirs_name][1:], ours[name][1:], rtol=1e-3, atol=1e-5
+        )
+
+
+def test_analysis_is_timed(monkeypatch, tmp_path):
+    out = tmp_path / "rows.json"
+    monkeypatch.setattr(timing, "paper_cell", lambda name, runs: tiny_cell(num_seeds=1))
+    assert call(analysis, "--cells=x", "--runs=1", "--budget=0", f"--out={out}") == 0
+    (row,) = json.loads(out.read_text())
+    assert row["ms_per_run"] > 0 and row["ratio_reference"] > 0
+
+
+def test_exponents_are_those_of_the_rows():
+    rows = [
+        {"kind": "C_p", "order": n, "ms_per_run_step": 3 * n**2.5, "gflop": n**3.0}
+        for n in (7, 20, 90)
+    ]
+    fitted = scaling.exponents(rows)
+    assert fitted.keys() == {"C_p"}
+    assert fitted["C_p"] == pytest.approx((2.5, 3.0))
+
+
+def test_scaling_is_measured_and_drawn(monkeypatch, tmp_path):
+    monkeypatch.setenv("JAX_NUM_CPU_DEVICES", "8")  # jax has started already
+    point = scaling.point("S3", "2")
+    assert point["order"] == 6 and point["ms_per_run_step"] > 0
+    monkeypatch.setattr(
+        scaling,
+        "_in_a_process",
+        lambda group, *_: point | {"order": build_group(group).order},
+    )
+    out, plot = tmp_path / "rows.json", tmp_path / "plot.svg"
+    assert call(scaling, "--small", f"--out={out}", f"--plot={plot}") == 0
+    assert {row["kind"] for row in json.loads(out.read_text())} > {"runs", "devices"}
+    assert "ms per run and step" in plot.read_text() or plot.stat().st_size > 5000
+
+
+def test_floors_are_the_makers_figures():
+    cell = timing.paper_cell("s5-mlp", 1)
+    arithmetic, memory = accelerator.floors(cell, "highest", "NVIDIA H100 80GB HBM3")
+    assert arithmetic == pytest.approx(timing.step_flop(cell) / 67e12)
+    assert memory == pytest.approx(accelerator.step_bytes(cell) / 3.35e12)
+    assert accelerator.floors(cell, "default", "cpu") == (None, None)
+
+
+def test_accelerator_at_small_size(monkeypatch, tmp_path):
+    monkeypatch.setattr(accelerator, "_cells", lambda small: [("a5-mlp", 1)])
+    monkeypatch.setattr(train_step, "TURN_SECONDS", 0.01)
+    out = tmp_path / "rows.json"
+    assert call(accelerator, "--small", "--budget=0", f"--out={out}") == 0
+    rows = json.loads(out.read_text())
+    assert [row["precision"] for row in rows] == ["default", "high", "highest"]
+    assert all(row["run_steps_per_second"] > 0 for row in rows)
+
+
+def test_first_step_is_timed(monkeypatch, tmp_path):
+    assert 1 < startup.seconds_to_first_step("a5-mlp", str(tmp_path)) < 300
