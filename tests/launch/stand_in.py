@@ -94,7 +94,7 @@ class StandIn:
 
     def kill(self, name: str, number: int, worker: int = 0) -> None:
         """A signal to all processes that train on a worker."""
-        file = self.home(name, worker) / "repjax-run" / "pid"
+        file = self._state(name, worker) / "pid"
         # Written after the start of the process, which may already have said so.
         wait_until(lambda: file.exists() and file.read_text())
         pid = int(file.read_text())
@@ -102,11 +102,16 @@ class StandIn:
             os.killpg(pid, number)
 
     def preempt(self, name: str, state: str = "SUSPENDED") -> None:
-        """A machine is taken away: SIGTERM, some time, and it cannot be reached."""
+        """A machine is taken away: it cannot be reached, SIGTERM, time to save."""
         (self.folder / "resources" / name / "states").write_text(state)
         self.kill(name, signal.SIGTERM)
-        time.sleep(0.5)
-        self.kill(name, signal.SIGKILL)
+        training = self._state(name)
+        # Nothing after that: whoever calls again may have another machine already.
+        wait_until(lambda: (training / "exit_code").exists() or not training.exists())
+
+    def _state(self, name: str, worker: int = 0) -> Path:
+        """Where worker.sh notes how its training is."""
+        return self.home(name, worker) / "repjax-run"
 
     def stop_everything(self) -> None:
         """So that a test that fails leaves no process behind."""
