@@ -6,6 +6,7 @@ reported of two is the median of the ratios within each turn.
 
 import json
 import platform
+import resource
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -59,6 +60,22 @@ def interleaved(
     return {name: np.array(values) for name, values in times.items()}
 
 
+def for_a_turn(step: Callable[[], Any], length: float) -> tuple[Callable[[], Any], int]:
+    """A call of about `length` seconds that repeats `step`, and how often it does.
+
+    Peers whose turns are alike in length are disturbed alike by what else runs.
+    """
+    seconds(step)
+    repeats = max(1, round(length / min(seconds(step) for _ in range(2))))
+
+    def turn():
+        for _ in range(repeats - 1):
+            step()
+        return step()
+
+    return turn, repeats
+
+
 def gemm() -> Callable[[], Any]:
     """A product of two large matrices, full float32, on the first device."""
     x = jnp.ones((GEMM_SIZE, GEMM_SIZE), jnp.float32)
@@ -101,7 +118,10 @@ def step_flop(cell: CellConfig) -> float:
     order = build_group(cell.group).order
     if cell.architecture == "transformer":
         sizes = cell.transformer
-        table = 2 * order * sizes.d_model * sizes.num_heads * sizes.d_head
+        values = sizes.num_heads * sizes.d_head
+        table = sizes.d_model * values * (2 * order + sizes.d_mlp)
+        if (rows := values + sizes.d_mlp) * order < sizes.d_model * (rows + order):
+            table += sizes.d_model * rows * order
     else:
         table = 2 * order * cell.mlp.embed_dim * cell.mlp.hidden_dim
     return estimate_cost(cell) / cell.num_steps + 3 * 2.0 * table
@@ -122,6 +142,21 @@ def machine() -> dict[str, Any]:
         "versions": versions,
         "commit": commit(),
     }
+
+
+def peak_gigabytes() -> float:
+    """The most memory this process has had resident so far, in units of 2³⁰ bytes.
+
+    On Linux from /proc: a process inherits `ru_maxrss` from the one that started it,
+    even if that was larger (it gave 1.41 for a Python of 0.01, started by one of 1.4).
+    """
+    try:
+        status = Path("/proc/self/status").read_text()
+    except OSError:
+        unit = 2**30 if sys.platform == "darwin" else 2**20  # bytes there, else KiB
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
+    (line,) = (line for line in status.splitlines() if line.startswith("VmHWM:"))
+    return int(line.split()[1]) / 2**20
 
 
 def numbers(flag: str, text: str) -> tuple[int, ...]:

@@ -116,8 +116,12 @@ def estimate_cost(cell: CellConfig) -> float:
     order = build_group(cell.group).order
     if cell.architecture == "transformer":
         sizes = cell.transformer
-        attention = sizes.num_heads * sizes.d_head * sizes.d_model
-        weights = attention + sizes.d_model * (2 * sizes.d_mlp + order)
+        values = sizes.num_heads * sizes.d_head
+        rows = values + sizes.d_mlp
+        # Multiplied by W_U before the pairs come, or after; see Transformer.tables.
+        weights = values * sizes.d_mlp + min(
+            rows * order, sizes.d_model * (rows + order)
+        )
     else:
         weights = cell.mlp.hidden_dim * order
     pairs = cell.train_fraction * order**2

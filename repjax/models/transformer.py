@@ -81,17 +81,30 @@ class Transformer(nn.Module):
         return self.W_out @ self.W_U
 
     def tables(self) -> Tables:
-        """Scores and values of every token, and the weights behind them."""
+        """Scores and values of every token, and the weights behind them.
+
+        Weights with no nonlinearity between them are multiplied here, once, where that
+        leaves less to do for each pair: W_O·W_in always, W_O and W_out with W_U for
+        groups of fewer than 160 elements, in the paper's sizes. A pair of S5 then takes
+        13 % fewer operations, one of A5 33 %.
+        """
         elements, equals = self.W_E[:-1], self.W_E[-1:] + self.W_pos[2:]
         query = jnp.einsum("m,hmd->hd", equals[0], self.W_Q) * self.d_head**-0.5
         scored = jnp.einsum("hd,hmd->hm", query, self.W_K)
+        from_heads = self.W_O.reshape(-1, self.d_model)
+        write = jnp.concatenate([from_heads, self.W_out])
         tables = {
             "equals": equals,
-            "W_O": self.W_O.reshape(-1, self.d_model),
-            "W_in": self.W_in.T,
-            "W_out": self.W_out,
-            "readout": self.W_U.T,
+            "W_O": from_heads,
+            "into_hidden": (from_heads @ self.W_in).T,
+            "hidden_equals": (equals @ self.W_in).T,
+            "logits_equals": (equals @ self.W_U).T,
         }
+        rows, columns = write.shape
+        if rows * self.order < columns * (rows + self.order):
+            tables["readout"] = (write @ self.W_U).T
+        else:
+            tables |= {"write": write.T, "readout": self.W_U.T}
         tokens = {
             "left": elements + self.W_pos[:1],
             "right": elements + self.W_pos[1:2],
@@ -108,28 +121,37 @@ class Transformer(nn.Module):
         self, tables: Tables, left: Int[Array, " pair"], right: Int[Array, " pair"]
     ) -> Float[Array, "pair hidden"]:
         """MLP activations h[a, b] at "=" after the ReLU."""
-        return self._activations(tables, self.attend(tables, left, right)).T
+        return self._activations(tables, self._mixed(tables, left, right)).T
 
     @nn.nowrap
     def logits(
         self, tables: Tables, left: Int[Array, " pair"], right: Int[Array, " pair"]
     ) -> Float[Array, "vocab pair"]:
         """Logits of each pair at "=", a column each."""
-        residual = self.attend(tables, left, right)
-        written = self._activations(tables, residual).T @ tables["W_out"]
-        return columns(tables["readout"], residual + written)
-
-    @nn.nowrap
-    def _activations(
-        self, tables: Tables, residual: Float[Array, "pair model"]
-    ) -> Float[Array, "hidden pair"]:
-        return nn.relu(columns(tables["W_in"], residual))
+        mixed = self._mixed(tables, left, right)
+        written = jnp.concatenate([mixed.T, self._activations(tables, mixed)])
+        if "write" in tables:
+            written = tables["write"] @ written
+        return tables["readout"] @ written + tables["logits_equals"]
 
     @nn.nowrap
     def attend(
         self, tables: Tables, left: Int[Array, " pair"], right: Int[Array, " pair"]
     ) -> Float[Array, "pair model"]:
         """Residual stream at "=" after attention."""
+        return tables["equals"] + self._mixed(tables, left, right) @ tables["W_O"]
+
+    @nn.nowrap
+    def _activations(
+        self, tables: Tables, mixed: Float[Array, "pair values"]
+    ) -> Float[Array, "hidden pair"]:
+        return nn.relu(columns(tables["into_hidden"], mixed) + tables["hidden_equals"])
+
+    @nn.nowrap
+    def _mixed(
+        self, tables: Tables, left: Int[Array, " pair"], right: Int[Array, " pair"]
+    ) -> Float[Array, "pair values"]:
+        """Values at "=" as its attention mixes them, one head after the other."""
         score_equals = tables["score_equals"]
         scores = jnp.stack(
             [
@@ -140,9 +162,8 @@ class Transformer(nn.Module):
         )
         # (3, pair, head) → each head's weight repeated over its d_head values.
         weights = jnp.repeat(jax.nn.softmax(scores, axis=0), self.d_head, axis=2)
-        mixed = (
+        return (
             weights[0] * lookup(tables["value_left"], left)
             + weights[1] * lookup(tables["value_right"], right)
             + weights[2] * tables["value_equals"]
         )
-        return tables["equals"] + mixed @ tables["W_O"]
