@@ -33,15 +33,22 @@ _BUDGET = flags.DEFINE_float(
 PRECISIONS = ("default", "high", "highest")
 
 PEAKS = {
-    "H100": ((494e12, 165e12, 67e12), 3.35e12),
-    "H200": ((494e12, 165e12, 67e12), 4.8e12),
-    "A100": ((156e12, 52e12, 19.5e12), 2.0e12),
-    "TPU v4": ((275e12, 92e12, 46e12), 1.2e12),
+    "NVIDIA H200": ((495e12, 495e12, 67e12), 4.8e12),
+    "NVIDIA H100 80GB HBM3": ((495e12, 495e12, 67e12), 3.35e12),
+    "NVIDIA H100 PCIe": ((378e12, 378e12, 51e12), 2.0e12),
+    "NVIDIA A100-SXM4-80GB": ((156e12, 156e12, 19.5e12), 2.04e12),
+    "NVIDIA A100-SXM4-40GB": ((156e12, 156e12, 19.5e12), 1.56e12),
+    "TPU v4": ((275e12, 275e12 / 3, 275e12 / 6), 1.2e12),
+    "TPU v5": ((459e12, 459e12 / 3, 459e12 / 6), 2.77e12),
+    "TPU v5 lite": ((197e12, 197e12 / 3, 197e12 / 6), 0.82e12),
+    "TPU v6 lite": ((918e12, 918e12 / 3, 918e12 / 6), 1.64e12),
 }
-"""Device → operations a second in each of `PRECISIONS`, bytes of memory a second.
+"""What JAX calls a device → operations a second in `PRECISIONS`, bytes a second.
 
-From the data sheets of the SXM versions, without sparsity. On GPUs `default` is TF32,
-`high` three products in it, `highest` float32; on TPUs one, three and six in bfloat16.
+NVIDIA: data sheets of H200, H100 and A100, dense TF32 for `default` and `high`, which
+are the same on GPUs (`jax.lax.Precision`), float32 for `highest`. Google: pages "TPU
+v4", "v5p", "v5e" and "v6e" of the Cloud TPU documentation, bfloat16 per chip, of which
+`high` takes three products and `highest` six.
 """
 
 COLUMNS = (
@@ -77,14 +84,15 @@ def row(name: str, runs: int, precision: str, budget: float) -> dict[str, Any]:
     times = timing.interleaved({"ours": train}, budget)["ours"]
     step = float(np.median(times)) / steps / runs
     arithmetic, memory = floors(cell, precision, backend.device_kind())
+    devices = min(jax.device_count(), runs)
     return {
         "cell": name,
         "precision": precision,
         "runs": runs,
         "run_steps_per_second": 1 / step,
         "ms_per_run_step": 1e3 * step,
-        "ms_arithmetic": arithmetic and 1e3 * arithmetic / jax.device_count(),
-        "ms_memory": memory and 1e3 * memory / jax.device_count(),
+        "ms_arithmetic": arithmetic and 1e3 * arithmetic / devices,
+        "ms_memory": memory and 1e3 * memory / devices,
     }
 
 
@@ -92,11 +100,11 @@ def floors(
     cell: CellConfig, precision: str, device_kind: str
 ) -> tuple[float | None, float | None]:
     """Seconds per run and step that arithmetic and memory need; None if unknown."""
-    for device, (peaks, bandwidth) in PEAKS.items():
-        if device in device_kind:
-            peak = peaks[PRECISIONS.index(precision)]
-            return timing.step_flop(cell) / peak, step_bytes(cell) / bandwidth
-    return None, None
+    if device_kind not in PEAKS:
+        return None, None
+    peaks, bandwidth = PEAKS[device_kind]
+    peak = peaks[PRECISIONS.index(precision)]
+    return timing.step_flop(cell) / peak, step_bytes(cell) / bandwidth
 
 
 def step_bytes(cell: CellConfig) -> float:

@@ -5,7 +5,8 @@ python benchmarks/scaling.py [--small] [--out=F.json] [--plot=F.svg]
 MLPs of the paper at a training fraction of 0.3, each point in a process of its own. For
 each family of groups an exponent is fitted to milliseconds per run and step against n,
 beside that of the operations (`timing.step_flop`): growing alike means that large
-groups cost what they must.
+groups cost what they must. Small groups do not, there the step has other work than
+products; so the growth between a family's two largest groups is given too.
 """
 
 import json
@@ -34,8 +35,11 @@ _FLAGS = flags.FlagValues()
 _OUT = flags.DEFINE_string("out", None, "File of the rows.", flag_values=_FLAGS)
 _PLOT = flags.DEFINE_string("plot", None, "SVG of the costs.", flag_values=_FLAGS)
 _SMALL = flags.DEFINE_bool("small", False, "Few and small.", flag_values=_FLAGS)
+_BUDGET = flags.DEFINE_float(
+    "budget", 3.0, "Seconds of turns for each point.", flag_values=_FLAGS
+)
 _POINT = flags.DEFINE_string(
-    "point", None, "GROUP:RUNS to measure in this process.", flag_values=_FLAGS
+    "point", None, "GROUP:RUNS[:DEVICES] to measure here.", flag_values=_FLAGS
 )
 
 FAMILIES = {
@@ -44,61 +48,81 @@ FAMILIES = {
     "S_k": ("S4", "S5", "S6"),
 }
 SMALL_FAMILIES = {"C_p": ("C7", "C13"), "S_k": ("S3", "S4")}
-COLUMNS = ("kind", "group", "order", "runs", "devices", "ms_per_run_step", "gflop")
+COLUMNS = (
+    *("kind", "group", "order", "runs", "devices", "ms_per_run_step", "gflop"),
+    "gflop_per_second",
+)
+FITS = ("exponent", "exponent_of_operations", "growth", "growth_of_operations")
 
 
 def main() -> None:
     """Measures all points, each in a process of its own, and reports them."""
     if _POINT.value:
-        print(json.dumps(point(*_POINT.value.split(":"))))
+        print(json.dumps(point(*_POINT.value.split(":"), budget=_BUDGET.value)))
         return
     backend.prepare()
-    rows = list(_rows(_SMALL.value))
+    rows = list(_rows(_SMALL.value, _BUDGET.value))
+    fitted = fits(rows)
+    rows = [row | fitted.get(row["kind"], {}) for row in rows]
     timing.report(rows, COLUMNS, _OUT.value)
-    for family, (time, work) in exponents(rows).items():
-        print(f"{family}: time ~ n^{time:.2f}, operations ~ n^{work:.2f}")
+    for family, fit in fitted.items():
+        print(
+            "{}: time ~ n^{exponent:.2f}, operations ~ n^{exponent_of_operations:.2f}; "
+            "between the two largest {growth:.2f} and {growth_of_operations:.2f} "
+            "times as much".format(family, **fit)
+        )
     if _PLOT.value:
         _plot(rows, Path(_PLOT.value))
 
 
-def _rows(small: bool) -> Iterator[dict[str, Any]]:
+def _rows(small: bool, budget: float) -> Iterator[dict[str, Any]]:
     """Points against n, with two runs a core; then against runs, against devices."""
     for family, groups in (SMALL_FAMILIES if small else FAMILIES).items():
         for group in groups:
-            yield {"kind": family, **_in_a_process(group, 4)}
+            yield {"kind": family, **_in_a_process(budget, group, 4)}
     group = "S3" if small else "S5"
     for runs in (1, 2) if small else (1, 2, 4, 8, 16):
-        yield {"kind": "runs", **_in_a_process(group, runs)}
-    if jax.default_backend() != "cpu":
-        return
+        yield {"kind": "runs", **_in_a_process(budget, group, runs)}
     for devices in (1, 2) if small else (1, 2, 4, 8):
-        yield {"kind": "devices", **_in_a_process(group, 8, devices)}
+        if jax.default_backend() == "cpu" or devices <= jax.device_count():
+            yield {"kind": "devices", **_in_a_process(budget, group, 8, devices)}
 
 
-def _in_a_process(group: str, runs: int, devices: int | None = None) -> dict[str, Any]:
+def _in_a_process(
+    budget: float, group: str, runs: int, devices: int | None = None
+) -> dict[str, Any]:
+    """A point; on CPUs `devices` share the cores, however many those are."""
     environment = dict(os.environ)
+    named = f"{group}:{runs}"
     if devices:
         environment["JAX_NUM_CPU_DEVICES"] = str(devices)
-    command = [sys.executable, __file__, f"--point={group}:{runs}"]
+        named += f":{devices}"
+    command = [sys.executable, __file__, f"--point={named}", f"--budget={budget}"]
     done = subprocess.run(
         command, env=environment, check=True, stdout=subprocess.PIPE, text=True
     )
     return json.loads(done.stdout.splitlines()[-1])
 
 
-def point(group: str, runs: str) -> dict[str, Any]:
-    """The cost of one group with so many runs."""
+def point(
+    group: str, runs: str, devices: str | None = None, budget: float = 0.0
+) -> dict[str, Any]:
+    """The cost of one group with so many runs, by default on all devices."""
     backend.prepare()
     cell = _cell(group, int(runs))
-    train, steps = trainer(cell)
-    times = timing.interleaved({"ours": train}, budget=3.0)["ours"]
+    used = jax.devices()[: int(devices) if devices else None]
+    train, steps = trainer(cell, used)
+    times = timing.interleaved({"ours": train}, budget)["ours"]
+    ms = 1e3 * float(np.median(times)) / steps / int(runs)
+    gflop = timing.step_flop(cell) / 1e9
     return {
         "group": group,
         "order": build_group(group).order,
         "runs": int(runs),
-        "devices": jax.device_count(),
-        "ms_per_run_step": 1e3 * float(np.median(times)) / steps / int(runs),
-        "gflop": timing.step_flop(cell) / 1e9,
+        "devices": len(used),
+        "ms_per_run_step": ms,
+        "gflop": gflop,
+        "gflop_per_second": 1e3 * gflop / ms,
     }
 
 
@@ -109,19 +133,24 @@ def _cell(group: str, runs: int) -> CellConfig:
     return cell
 
 
-def exponents(rows: Sequence[dict[str, Any]]) -> dict[str, tuple[float, float]]:
-    """Family → fitted exponents in n of time and of operations."""
+def fits(rows: Sequence[dict[str, Any]]) -> dict[str, dict[str, float]]:
+    """Family → exponents in n, and growth from its second largest group to its largest.
+
+    Both of time and of operations, by the names in `FITS`.
+    """
     fitted = {}
     for family in FAMILIES:
         points = [row for row in rows if row["kind"] == family]
         if len(points) < 2:
             continue
+        points.sort(key=lambda row: row["order"])
         order = np.log([row["order"] for row in points])
-        time, work = (
-            np.polyfit(order, np.log([row[name] for row in points]), 1)[0]
-            for name in ("ms_per_run_step", "gflop")
-        )
-        fitted[family] = (float(time), float(work))
+        exponents, growths = [], []
+        for name in ("ms_per_run_step", "gflop"):
+            values = np.array([row[name] for row in points])
+            exponents.append(float(np.polyfit(order, np.log(values), 1)[0]))
+            growths.append(float(values[-1] / values[-2]))
+        fitted[family] = dict(zip(FITS, exponents + growths, strict=True))
     return fitted
 
 
@@ -131,10 +160,16 @@ def _plot(rows: Sequence[dict[str, Any]], path: Path) -> None:
     against_n, against_runs, against_devices = figure.subplots(1, 3)
     for family, marker in zip(FAMILIES, "os^", strict=True):
         points = [row for row in rows if row["kind"] == family]
-        order = [row["order"] for row in points]
-        time = [row["ms_per_run_step"] for row in points]
-        if points:
-            against_n.loglog(order, time, marker=marker, label=family)
+        if not points:
+            continue
+        order, time, work = (
+            np.array([row[name] for row in points])
+            for name in ("order", "ms_per_run_step", "gflop")
+        )
+        (line,) = against_n.loglog(order, time, marker=marker, label=family)
+        ideal = time[-1] * work / work[-1]
+        against_n.loglog(order, ideal, linestyle=":", color=line.get_color())
+    against_n.plot([], [], linestyle=":", color="grey", label="operations, scaled")
     against_n.set(xlabel="order n of the group", ylabel="ms per run and step")
     against_n.legend()
     for axes, kind in ((against_runs, "runs"), (against_devices, "devices")):

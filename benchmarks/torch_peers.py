@@ -5,6 +5,7 @@ looked up pair by pair, the transformer at all three positions, and cross-entrop
 float64 log-softmax, as in the authors' code; in float32 it gives multiples of 1e-7.
 """
 
+import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -97,19 +98,23 @@ class TorchEnsemble(_Peer):
         cell: its settings.
         weights: name → stacked tensors, a run each.
         pairs: run × pair.
+
+    Attributes:
+        how: "compiled", or "vmap alone" where torch.compile failed.
     """
 
     def __init__(self, cell: CellConfig, weights: Mapping[str, Any], pairs):
         super().__init__(cell, weights, pairs)
         per_run = torch.func.grad_and_value(self._loss)
         self._gradient = torch.func.vmap(per_run)
-        self.compiled = True
+        self.how = "compiled"
         compiled = torch.compile(self._gradient)
         try:
             compiled(self._detached(), *self._data)
         except Exception as error:  # no C++ compiler, say
-            print(f"repjax: torch.compile failed, vmap alone is timed: {error!r:.200}")
-            self.compiled = False
+            reason = " ".join(str(error).split())[:200]
+            print(f"repjax: torch.compile failed: {reason}", file=sys.stderr)
+            self.how = "vmap alone"
         else:
             self._gradient = compiled
 

@@ -3,23 +3,22 @@
 python benchmarks/train_step.py [--cells=s5-mlp,a5-mlp] [--runs=1,4] [--out=F.json]
 
 For each cell of the paper and each number of runs: milliseconds per step and run, the
-share of the rate that a large product reaches in the same process (operations of the
-products in a step, tables over elements included, see `timing.step_flop`), the peak of
-resident memory in a process of its own, and how many times longer a step of one run
-takes in the authors' way and a step of an ensemble in torch (`torch_peers.py`, extra
-`torch`). All take turns; ratios are medians over turns.
+share of the rate that a large product reaches in the same process, the peak of resident
+memory in a process that has no torch, and how many times longer a step of one run takes
+in the authors' way and that of an ensemble in torch (`torch_peers.py`, extra `torch`).
+All take turns, ours, product, peer, peer, ours …; ratios are medians over turns.
+
+The operations of a step are those of its products: three for every weight that meets
+pairs (one forward, two backward) and three for every table over elements, which meets
+none (`timing.step_flop`). Exponentials, look-ups and AdamW take time and count nothing.
 """
 
-import json
-import resource
 import subprocess
 import sys
-import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
 from functools import partial
 from importlib.util import find_spec
-from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
@@ -45,53 +44,77 @@ _BUDGET = flags.DEFINE_float(
     "budget", 10.0, "Seconds of turns for each row.", flag_values=_FLAGS
 )
 _PEERS = flags.DEFINE_bool("peers", True, "Time the peers too.", flag_values=_FLAGS)
+_PEAK_OF = flags.DEFINE_string(
+    "peak_of",
+    None,
+    "CELL:RUNS to train in this process, which prints its peak memory and ends.",
+    flag_values=_FLAGS,
+)
 
 COLUMNS = (
     *("cell", "runs", "ms_per_run_step", "gemm_share", "peak_rss_gb"),
-    *("ratio_published", "ratio_torch_ensemble"),
+    *("ratio_published", "ratio_torch_ensemble", "torch_ensemble"),
 )
 
-TURN_SECONDS = 0.5
-"""Steps of ours in a turn take about so long, at least one."""
+TURN_SECONDS = 0.4
+"""Length of a turn of ours and of each peer, which is one step at least."""
 
-MOST_ELEMENTS = 4e8
+MOST_ELEMENTS = 2e8
 """Runs × pairs × classes above which the torch ensemble is left out.
 
-It holds several float64 arrays of that size: 4e8 elements take 3.2 GB each.
+It holds several float64 arrays of that size: 2e8 elements take 1.6 GB each.
 """
+
+
+class Peers(NamedTuple):
+    """What our step is compared with.
+
+    Attributes:
+        steps: name → a call that takes one step.
+        ensemble: how the torch ensemble runs, or why it does not; None without torch.
+    """
+
+    steps: dict[str, Callable[[], Any]]
+    ensemble: str | None
 
 
 def main() -> None:
     """Measures all rows and reports them."""
+    if _PEAK_OF.value:
+        name, _, runs = _PEAK_OF.value.partition(":")
+        print(peak_of_training(name, int(runs)))
+        return
     cells = _CELLS.value.split(",")
     counts = timing.numbers("runs", _RUNS.value)
     for name in cells:
         timing.paper_cell(name, 1)  # a misspelt one is to be known before the first
+    peers = _PEERS.value and find_spec("torch") is not None
+    if _PEERS.value and not peers:
+        print("repjax: no peers: pip install -e '.[torch]'", file=sys.stderr)
     backend.prepare()
-    rows = [
-        row(name, runs, _BUDGET.value, _PEERS.value)
-        for name in cells
-        for runs in counts
-    ]
+    rows = [row(name, runs, _BUDGET.value, peers) for name in cells for runs in counts]
     timing.report(rows, COLUMNS, _OUT.value)
 
 
-def row(name: str, runs: int, budget: float, peers: bool) -> dict[str, Any]:
-    """One row; peers that cannot be timed here are None."""
+def row(name: str, runs: int, budget: float, with_peers: bool) -> dict[str, Any]:
+    """One row; peers that are not timed are None."""
     cell = timing.paper_cell(name, runs)
-    memory = _peak_in_a_process_of_its_own(name, runs) if peers else None
+    peers = peers_of(cell) if with_peers else Peers({}, None)
     ours, steps = trainer(cell)
-    actions: dict[str, Callable[[], Any]] = {"ours": ours, "gemm": timing.gemm()}
-    if peers:
-        actions |= dict(_peers(cell))
-    times = timing.interleaved(actions, budget)
-    step = times["ours"] / steps / runs
+    actions, repeats = {"ours": ours}, {"ours": steps}
+    for peer, step in {"gemm": timing.gemm(), **peers.steps}.items():
+        actions[peer], repeats[peer] = timing.for_a_turn(step, TURN_SECONDS)
+    times = {
+        peer: seconds / repeats[peer]
+        for peer, seconds in timing.interleaved(actions, budget).items()
+    }
+    step = times["ours"] / runs
     rate = timing.gemm_flop() / times["gemm"]
 
-    def ratio(peer: str, run_steps: int) -> float | None:
+    def ratio(peer: str, runs_of_peer: int) -> float | None:
         if peer not in times:
             return None
-        return float(np.median(times[peer] / run_steps / step))
+        return float(np.median(times[peer] / runs_of_peer / step))
 
     return {
         "cell": name,
@@ -99,17 +122,19 @@ def row(name: str, runs: int, budget: float, peers: bool) -> dict[str, Any]:
         "ms_per_run_step": 1e3 * float(np.median(step)),
         "ratio_published": ratio("published", 1),
         "ratio_torch_ensemble": ratio("ensemble", runs),
+        "torch_ensemble": peers.ensemble,
         "gemm_share": float(np.median(timing.step_flop(cell) / step / rate)),
         "gemm_gflop_per_second": float(np.median(rate)) / 1e9,
-        "peak_rss_gb": memory
-        or resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20,
+        "peak_rss_gb": _peak_in_a_process_of_its_own(name, runs),
         "turns": len(step),
     }
 
 
-def trainer(cell: CellConfig) -> tuple[Callable[[], Any], int]:
-    """A call that trains all runs for a while, and for how many steps."""
-    ensemble = Ensemble(cell)
+def trainer(
+    cell: CellConfig, devices: Sequence[jax.Device] | None = None
+) -> tuple[Callable[[], Any], int]:
+    """A call that trains all runs for a turn, and for how many steps."""
+    ensemble = Ensemble(cell, devices)
     state = ensemble.init()
 
     def train(steps: int) -> Any:
@@ -123,30 +148,34 @@ def trainer(cell: CellConfig) -> tuple[Callable[[], Any], int]:
     return partial(train, steps), steps
 
 
-def _peers(cell: CellConfig) -> Iterator[tuple[str, Callable[[], Any]]]:
+def peers_of(cell: CellConfig) -> Peers:
     """The torch steps, from the weights that ours begin with."""
-    if not find_spec("torch"):
-        print("repjax: no peers: pip install -e '.[torch]'", file=sys.stderr)
-        return
     from benchmarks.torch_peers import PublishedStep, TorchEnsemble
 
     ensemble = Ensemble(cell)
     state = ensemble.fetch(ensemble.init())
     weights, pairs = state.params["params"], state.train_pairs
     one = jax.tree.map(lambda x: x[0], weights)
-    yield "published", PublishedStep(cell, one, pairs[0]).step
-    if pairs.size * ensemble.basis.labels.shape[0] <= MOST_ELEMENTS:
-        yield "ensemble", TorchEnsemble(cell, weights, pairs).step
+    steps = {"published": PublishedStep(cell, one, pairs[0]).step}
+    if pairs.size * ensemble.basis.labels.shape[0] > MOST_ELEMENTS:
+        return Peers(steps, "too large")
+    every = TorchEnsemble(cell, weights, pairs)
+    return Peers(steps | {"ensemble": every.step}, every.how)
+
+
+def peak_of_training(name: str, runs: int) -> float:
+    """Peak resident memory of this process in GB after compilation and two steps."""
+    backend.prepare()
+    ensemble = Ensemble(timing.paper_cell(name, runs))
+    state, loss = ensemble.train(ensemble.init(), 2)
+    jax.block_until_ready((state, loss))
+    return timing.peak_gigabytes()
 
 
 def _peak_in_a_process_of_its_own(name: str, runs: int) -> float:
-    """Peak resident memory in GB of training alone, without torch in the process."""
-    with tempfile.TemporaryDirectory() as folder:
-        out = Path(folder) / "rows.json"
-        command = [sys.executable, __file__, f"--cells={name}", f"--runs={runs}"]
-        command += ["--peers=false", "--budget=0", f"--out={out}"]
-        subprocess.run(command, check=True, capture_output=True)
-        return json.loads(out.read_text())[0]["peak_rss_gb"]
+    command = [sys.executable, __file__, f"--peak_of={name}:{runs}"]
+    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
+    return float(done.stdout)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """Every benchmark runs, at the smallest size; what it computes is right."""
 
 import json
+import time
 
 import jax
 import numpy as np
@@ -23,30 +24,47 @@ def small_gemm(monkeypatch):
     monkeypatch.setattr(timing, "GEMM_SIZE", 64)
 
 
-def test_training_step_without_peers(tmp_path, capsys):
+def test_training_step_without_torch(monkeypatch, tmp_path, capsys):
     out = tmp_path / "rows.json"
-    flags = ["--cells=a5-mlp", "--runs=1,2", "--budget=0", "--peers=false"]
+    monkeypatch.setattr(train_step, "find_spec", lambda name: None)
+    monkeypatch.setattr(train_step, "_peak_in_a_process_of_its_own", lambda *_: 0.7)
+    monkeypatch.setattr(train_step, "TURN_SECONDS", 0.01)
+    flags = ["--cells=a5-mlp", "--runs=1,2", "--budget=0"]
     assert call(train_step, *flags, f"--out={out}") == 0
     rows = json.loads(out.read_text())
     assert [row["runs"] for row in rows] == [1, 2]
     for row in rows:
         assert row.keys() > CONTRACT
         assert row["cell"] == "a5-mlp" and row["ms_per_run_step"] > 0
-        assert row["ratio_published"] is None and row["peak_rss_gb"] > 0.1
+        assert row["ratio_published"] is row["ratio_torch_ensemble"] is None
+        assert row["gemm_share"] > 0 and row["peak_rss_gb"] == 0.7
         assert row["commit"] and row["versions"]["jax"] == jax.__version__
-    assert "a5-mlp" in capsys.readouterr().out
+    told = capsys.readouterr()
+    assert "a5-mlp" in told.out
+    assert told.err.count("pip install -e '.[torch]'") == 1
+
+
+def test_memory_is_that_of_training_alone():
+    """However much the process had that asks: here 600 MB more than training needs."""
+    large = np.ones(600 * 2**17)
+    assert timing.peak_gigabytes() > 0.55
+    del large
+    peak = train_step._peak_in_a_process_of_its_own("c113-mlp", 1)
+    assert 0.1 < peak < 0.55
 
 
 def test_ratios_are_medians_over_turns(monkeypatch):
-    """Two runs; ours takes 1, 2 and 4 s for 10 steps, the peers always the same."""
+    """Two runs; ours takes 1, 2 and 4 s for 10 steps, the peers the same for 3."""
     times = {
         "ours": np.array([1.0, 2.0, 4.0]),
-        "published": np.full(3, 3.0),
-        "ensemble": np.full(3, 6.0),
-        "gemm": np.full(3, 0.5),
+        "published": np.full(3, 9.0),
+        "ensemble": np.full(3, 18.0),
+        "gemm": np.full(3, 1.5),
     }
+    peers = train_step.Peers({"published": None, "ensemble": None}, "compiled")
     monkeypatch.setattr(train_step, "trainer", lambda cell: (None, 10))
-    monkeypatch.setattr(train_step, "_peers", lambda cell: [])
+    monkeypatch.setattr(train_step, "peers_of", lambda cell: peers)
+    monkeypatch.setattr(timing, "for_a_turn", lambda step, length: (step, 3))
     monkeypatch.setattr(train_step, "_peak_in_a_process_of_its_own", lambda *_: 0.7)
     monkeypatch.setattr(timing, "interleaved", lambda actions, budget: times)
     row = train_step.row("s5-mlp", 2, 0.0, True)
@@ -55,7 +73,18 @@ def test_ratios_are_medians_over_turns(monkeypatch):
     assert row["ratio_torch_ensemble"] == pytest.approx(6 / 2 / 0.1)
     flop = timing.step_flop(timing.paper_cell("s5-mlp", 2))
     assert row["gemm_share"] == pytest.approx(flop / 0.1 / (2 * 64**3 / 0.5))
-    assert row["peak_rss_gb"] == 0.7
+    assert row["peak_rss_gb"] == 0.7 and row["torch_ensemble"] == "compiled"
+
+
+def test_turns_are_interleaved_and_of_one_length():
+    calls = []
+    steps = {"a": lambda: time.sleep(0.02), "b": lambda: calls.append("b")}
+    turn, repeats = timing.for_a_turn(steps["a"], 0.06)
+    assert repeats in (2, 3)
+    actions = {"a": lambda: calls.append("a") or turn(), "b": steps["b"]}
+    times = timing.interleaved(actions, budget=0, least=2)
+    assert calls == ["a", "b"] * 3  # the first of each is to warm up
+    assert times["a"].shape == (2,) and min(times["a"]) >= 0.02 * repeats
 
 
 def test_every_product_of_a_step_is_counted():
@@ -133,29 +162,43 @@ def test_analysis_is_timed(monkeypatch, tmp_path):
     assert row["ms_per_run"] > 0 and row["ratio_reference"] > 0
 
 
-def test_exponents_are_those_of_the_rows():
+def test_fits_are_those_of_the_rows():
     rows = [
         {"kind": "C_p", "order": n, "ms_per_run_step": 3 * n**2.5, "gflop": n**3.0}
-        for n in (7, 20, 90)
+        for n in (7, 90, 20)
     ]
-    fitted = scaling.exponents(rows)
+    fitted = scaling.fits(rows)
     assert fitted.keys() == {"C_p"}
-    assert fitted["C_p"] == pytest.approx((2.5, 3.0))
+    assert fitted["C_p"] == pytest.approx(
+        {
+            "exponent": 2.5,
+            "exponent_of_operations": 3.0,
+            "growth": 4.5**2.5,
+            "growth_of_operations": 4.5**3,
+        }
+    )
 
 
 def test_scaling_is_measured_and_drawn(monkeypatch, tmp_path):
     monkeypatch.setenv("JAX_NUM_CPU_DEVICES", "8")  # jax has started already
-    point = scaling.point("S3", "2")
-    assert point["order"] == 6 and point["ms_per_run_step"] > 0
+    monkeypatch.setattr(train_step, "TURN_SECONDS", 0.01)
+    point = scaling.point("S3", "2", "1")
+    assert point["order"] == 6 and point["devices"] == 1
     monkeypatch.setattr(
         scaling,
         "_in_a_process",
-        lambda group, *_: point | {"order": build_group(group).order},
+        lambda budget, group, *_: point | {"order": build_group(group).order},
     )
     out, plot = tmp_path / "rows.json", tmp_path / "plot.svg"
     assert call(scaling, "--small", f"--out={out}", f"--plot={plot}") == 0
-    assert {row["kind"] for row in json.loads(out.read_text())} > {"runs", "devices"}
-    assert "ms per run and step" in plot.read_text() or plot.stat().st_size > 5000
+    rows = json.loads(out.read_text())
+    assert {row["kind"] for row in rows} == {"C_p", "S_k", "runs", "devices"}
+    assert all((row["kind"] == "S_k") <= ("exponent" in row) for row in rows)
+    assert plot.read_text().count("<svg") == 1 and plot.stat().st_size > 5000
+
+
+def test_a_point_has_the_devices_it_asks_for():
+    assert scaling._in_a_process(0.0, "C3", 1, 3)["devices"] == 3
 
 
 def test_floors_are_the_makers_figures():
@@ -164,6 +207,7 @@ def test_floors_are_the_makers_figures():
     assert arithmetic == pytest.approx(timing.step_flop(cell) / 67e12)
     assert memory == pytest.approx(accelerator.step_bytes(cell) / 3.35e12)
     assert accelerator.floors(cell, "default", "cpu") == (None, None)
+    assert accelerator.floors(cell, "default", "NVIDIA H100 NVL") == (None, None)
 
 
 def test_accelerator_at_small_size(monkeypatch, tmp_path):
