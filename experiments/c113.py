@@ -1,10 +1,10 @@
 """C113: both networks of the paper, as in its Table 3.
 
 Command: python -m repjax.main --config=experiments/c113.py --workdir=runs/c113
-Cost: MLP 69 minutes on 2 cores (60 steps of all 4 runs a second); transformer not
+Cost: MLP 29 minutes on 2 cores (145 steps of all 4 runs a second); transformer not
 measured.
-Result: MLP 4 of 4 at test accuracy above .99 by step 180,000, where it was stopped;
-transformer not trained yet.
+Result: MLP 4 of 4 at test accuracy 1.0, the table in results/c113_mlp; transformer not
+trained yet.
 """
 
 from ml_collections import ConfigDict
