@@ -20,7 +20,7 @@ import numpy as np
 import orbax.checkpoint as ocp
 
 from repjax import hosts
-from repjax.files import is_local, read_json, remove_tree, write_json
+from repjax.files import files_below, is_local, read_json, remove_tree, write_json
 
 SET_ASIDE = "damaged"
 """Folder, beside the checkpoints, of those that cannot be used."""
@@ -145,7 +145,8 @@ class Checkpoints:
             return
         if aside.exists():
             remove_tree(aside)
-        aside.parent.mkdir(exist_ok=True)
+        # Also makes the folder, which in a bucket is there as long as a file is in it.
+        write_json(aside.with_name(f"{step}.json"), {"fault": fault})
         path.rename(aside)
         self._digest(step).unlink(missing_ok=True)
         print(f"{message}; moved to {aside}", file=sys.stderr)
@@ -162,9 +163,8 @@ def _as_os_error(error: Exception, path: Path) -> Exception:
 def _digests(directory: Path) -> dict[str, str]:
     """SHA-256 of every file below `directory`, by its path in there."""
     digests = {}
-    for path in sorted(directory.rglob("*")):
-        if path.is_file():
-            with path.open("rb") as file:
-                digest = hashlib.file_digest(file, "sha256").hexdigest()
-            digests[str(path.relative_to(directory))] = digest
+    for path in files_below(directory):
+        with path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        digests[path.relative_to(directory).as_posix()] = digest
     return digests

@@ -8,7 +8,7 @@ import contextlib
 import io
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, Any, cast
 
@@ -27,6 +27,15 @@ def as_path(name: str) -> Path:
 def is_local(path: Path) -> bool:
     """Whether `path` lies on this machine."""
     return not os.fspath(path).startswith(_REMOTE)
+
+
+def files_below(directory: Path) -> Iterator[Path]:
+    """Every file in a folder and the folders in it; `rglob` knows no buckets."""
+    for path in sorted(directory.iterdir()):
+        if path.is_dir():
+            yield from files_below(path)
+        else:
+            yield path
 
 
 def remove_tree(directory: Path) -> None:

@@ -1,0 +1,73 @@
+"""A workdir in a bucket is one like any other: saved, resumed, repaired, tabulated."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.bucket import Objects
+from tests.conftest import REPOSITORY
+from tests.faults.program import RESULTS, Sweep, wait_until
+
+WORKDIR = "gs://bucket/folder/w"
+CHECKPOINTS = "bucket/folder/w/S3_mlp/checkpoints/"
+SWEEP = {"groups": "S3", "architectures": "mlp", "num_steps": 10_000}
+# A checkpoint after every millisecond of training: on no machine does it end in time.
+SLOW = ("--config.max_chunk_seconds=0.001", "--config.checkpoint.every_seconds=0")
+
+
+@pytest.fixture(scope="module")
+def on_disk(tmp_path_factory) -> dict[str, bytes]:
+    """The results of the sweep, by name."""
+    sweep = Sweep(tmp_path_factory.mktemp("disk"), **SWEEP)
+    assert sweep.finish("w")
+    return {name: (sweep.workdir("w") / name).read_bytes() for name in RESULTS}
+
+
+def start(bucket: Path, program: str, *flags: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "tests.bucket", program, *flags],
+        cwd=REPOSITORY,
+        env=os.environ | {"FOLDER": str(bucket), "JAX_NUM_CPU_DEVICES": "2"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def whole_steps(objects: Objects) -> list[int]:
+    digests = [name for name in objects if name.endswith(".sha256.json")]
+    return sorted(int(name[len(CHECKPOINTS) :].split(".")[0]) for name in digests)
+
+
+def test_stopped_damaged_and_gone_on(on_disk, tmp_path):
+    bucket = tmp_path / "bucket"
+    bucket.mkdir()
+    objects = Objects(bucket)
+    flags = [*Sweep(tmp_path, **SWEEP).flags("w")[:-1], f"--workdir={WORKDIR}"]
+    first = start(bucket, "repjax.main", *flags, *SLOW)
+    wait_until(lambda: len(whole_steps(objects)) > 1, first)
+    first.send_signal(signal.SIGTERM)
+    said, _ = first.communicate(timeout=300)
+    assert first.returncode == 75, said
+
+    before, newest = whole_steps(objects)
+    name = next(name for name in objects if name.startswith(f"{CHECKPOINTS}{newest}/"))
+    objects[name] = objects[name][:-1]
+    second = start(bucket, "repjax.main", *flags)
+    said, _ = second.communicate(timeout=300)
+    assert second.returncode == 0, said
+    assert f"{WORKDIR}/S3_mlp/checkpoints/{newest} is not used: " in said
+    assert f"resumed at step {before:,}" in said
+    assert any(name.startswith(f"{CHECKPOINTS}damaged/{newest}/") for name in objects)
+    assert {name: objects[f"bucket/folder/w/{name}"] for name in RESULTS} == on_disk
+    assert not [name for name in objects if "tmp" in name]
+
+    out = tmp_path / "out"
+    third = start(bucket, "repjax.table3", f"--workdir={WORKDIR}", f"--out={out}")
+    said, _ = third.communicate(timeout=300)
+    assert third.returncode == 0, said
+    assert {name: (out / name).read_bytes() for name in RESULTS} == on_disk
