@@ -82,9 +82,12 @@ def score_a5(run: PublishedRun, axis: float) -> tuple[set[str], dict[str, float]
         for name, matrix in matrices.items()
         if similarity[name] > KEY_SIMILARITY
     }
+    hidden = scorer.of_hidden(columns)
     squares = sum(value**2 for value in similarity.values())
     return set(columns), (
-        {"fve_logits": squares} | scorer.of_weights(columns) | scorer.of_hidden(columns)
+        {"fve_logits": squares}
+        | scorer.of_weights(columns)
+        | {column: hidden[column] for column in HIDDEN}
     )
 
 
@@ -163,7 +166,10 @@ def test_c113_orthonormalises_four_columns_of_rank_two(load, published, name):
         for draw in draws:
             assert draw[column] > right[column] * (1 + 1e-4), column
         added = np.mean([draw[column] for draw in draws]) - right[column]
-        assert 0.1 < added / (reference[column] - right[column]) < 10, column
+        assert 0.2 < added / (reference[column] - right[column]) < 5, column
+    # The published restricted loss is one of the first pairs; the others have none of it.
+    for draw in draws:
+        assert draw["restricted_elsewhere"] < 0.01 * reference["restricted_loss"]
 
 
 def test_s6_transformer_adds_the_means_of_eight_chunks(load):
