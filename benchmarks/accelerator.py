@@ -81,7 +81,8 @@ def row(name: str, runs: int, precision: str, budget: float) -> dict[str, Any]:
     """One cell in one precision."""
     cell = timing.paper_cell(name, runs, matmul_precision=precision)
     train, steps = trainer(cell)
-    times = timing.interleaved({"ours": train}, budget)["ours"]
+    with timing.Bystanders() as others:
+        times = timing.interleaved({"ours": train}, budget)["ours"]
     step = float(np.median(times)) / steps / runs
     arithmetic, memory = floors(cell, precision, backend.device_kind())
     devices = min(jax.device_count(), runs)
@@ -93,6 +94,7 @@ def row(name: str, runs: int, precision: str, budget: float) -> dict[str, Any]:
         "ms_per_run_step": 1e3 * step,
         "ms_arithmetic": arithmetic and 1e3 * arithmetic / devices,
         "ms_memory": memory and 1e3 * memory / devices,
+        "others": others.share,
     }
 
 

@@ -6,8 +6,8 @@ Ours: every metric of `repjax.metrics` (`ms_per_run`), and those of the tables a
 (`ms_tables`). The reference's: logits of all pairs, an n × n × n tensor of characters
 for each irrep, and for ρ(a), ρ(b) and ρ(ab) a QR decomposition of n² × d² matrix
 entries, from which shares, restricted and excluded losses are read; in NumPy, one
-network after another, and MLPs of groups up to
-S5 only. All take turns; ratios are medians over turns.
+network after another, and MLPs of groups up to S5 only. All take turns; ratios are
+medians over turns; `others` is the share of the machine that other processes used.
 """
 
 from collections.abc import Callable, Mapping
@@ -40,7 +40,10 @@ LARGEST_ORDER = 130
 """Of a group that the reference's method is tried on: S6's n³ tensors take 1.5 GB each,
 and its 16-dimensional irrep a QR of 518,400 × 256."""
 
-COLUMNS = ("cell", "runs", "ms_per_run", "ms_tables", "ratio_reference", "ratio_tables")
+COLUMNS = (
+    *("cell", "runs", "ms_per_run", "ms_tables", "ratio_reference", "ratio_tables"),
+    "others",
+)
 
 
 def main() -> None:
@@ -67,7 +70,8 @@ def row(name: str, runs: int, budget: float) -> dict[str, Any]:
     }
     if cell.architecture == "mlp" and group.order <= LARGEST_ORDER:
         actions["reference"] = lambda: reference(one, group)
-    times = timing.interleaved(actions, budget)
+    with timing.Bystanders() as others:
+        times = timing.interleaved(actions, budget)
 
     def ratio(ours: str) -> float | None:
         if "reference" not in times:
@@ -82,6 +86,7 @@ def row(name: str, runs: int, budget: float) -> dict[str, Any]:
         "ratio_reference": ratio("all"),
         "ratio_tables": ratio("tables"),
         "turns": len(times["all"]),
+        "others": others.share,
     }
 
 

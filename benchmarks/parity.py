@@ -107,9 +107,9 @@ class Comparison:
 
     @property
     def difference(self) -> float:
-        """Relative to the published value; nan where that is 0."""
+        """Relative to the published value; infinite where that alone is 0."""
         if not self.published:
-            return math.nan
+            return math.inf if self.ours else 0.0
         return abs(self.ours - self.published) / abs(self.published)
 
 
@@ -226,7 +226,7 @@ def summary(comparisons: Sequence[Comparison]) -> str:
 def _show(same: Sequence[Comparison]) -> str:
     """The largest difference among comparisons of one column of one cell."""
     largest = max(c.difference for c in same)
-    text = "–" if math.isnan(largest) else f"{largest:.1e}"
+    text = "–" if math.isinf(largest) else f"{largest:.1e}"
     return text if same[0].erratum is None else f"({same[0].erratum}: {text})"
 
 

@@ -50,7 +50,7 @@ FAMILIES = {
 SMALL_FAMILIES = {"C_p": ("C7", "C13"), "S_k": ("S3", "S4")}
 COLUMNS = (
     *("kind", "group", "order", "runs", "devices", "ms_per_run_step", "gflop"),
-    "gflop_per_second",
+    *("gflop_per_second", "others"),
 )
 FITS = ("exponent", "exponent_of_operations", "growth", "growth_of_operations")
 
@@ -112,7 +112,8 @@ def point(
     cell = _cell(group, int(runs))
     used = jax.devices()[: int(devices) if devices else None]
     train, steps = trainer(cell, used)
-    times = timing.interleaved({"ours": train}, budget)["ours"]
+    with timing.Bystanders() as others:
+        times = timing.interleaved({"ours": train}, budget)["ours"]
     ms = 1e3 * float(np.median(times)) / steps / int(runs)
     gflop = timing.step_flop(cell) / 1e9
     return {
@@ -123,6 +124,7 @@ def point(
         "ms_per_run_step": ms,
         "gflop": gflop,
         "gflop_per_second": 1e3 * gflop / ms,
+        "others": others.share,
     }
 
 

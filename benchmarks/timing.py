@@ -5,6 +5,7 @@ reported of two is the median of the ratios within each turn.
 """
 
 import json
+import os
 import platform
 import resource
 import sys
@@ -58,6 +59,43 @@ def interleaved(
             times[name].append(seconds(action))
         turns += 1
     return {name: np.array(values) for name, values in times.items()}
+
+
+class Bystanders:
+    """A context in which the work of all other processes is watched.
+
+    Ratios do not survive much of it: with both cores also taken by others the torch
+    steps, which wait for all threads after every product, were 3 times as far behind.
+
+    Attributes:
+        share: of all cores that others used; None where nobody says.
+    """
+
+    share: float | None = None
+
+    def __enter__(self) -> "Bystanders":
+        self._before = _cpu_seconds()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._before is not None:
+            everybody, mine, wall = np.subtract(_cpu_seconds(), self._before)
+            cores = os.cpu_count() or 1
+            self.share = float(max(0.0, everybody - mine) / (wall * cores))
+
+
+def _cpu_seconds() -> tuple[float, float, float] | None:
+    """CPU seconds of all processes and of this one, and the time; None but on Linux.
+
+    What the host of a virtual machine took for others ("steal") is in the first.
+    """
+    try:
+        (line, *_) = Path("/proc/stat").read_text().splitlines()
+    except OSError:
+        return None
+    user, nice, system, _, _, irq, soft, steal = map(int, line.split()[1:9])
+    busy = user + nice + system + irq + soft + steal
+    return busy / os.sysconf("SC_CLK_TCK"), time.process_time(), time.perf_counter()
 
 
 def for_a_turn(step: Callable[[], Any], length: float) -> tuple[Callable[[], Any], int]:

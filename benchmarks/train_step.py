@@ -6,7 +6,8 @@ For each cell of the paper and each number of runs: milliseconds per step and ru
 share of the rate that a large product reaches in the same process, the peak of resident
 memory in a process that has no torch, and how many times longer a step of one run takes
 in the authors' way and that of an ensemble in torch (`torch_peers.py`, extra `torch`).
-All take turns, ours, product, peer, peer, ours …; ratios are medians over turns.
+All take turns, ours, product, peer, peer, ours …; ratios are medians over turns, and
+worth nothing where others used much of the machine meanwhile (last column).
 
 The operations of a step are those of its products: three for every weight that meets
 pairs (one forward, two backward) and three for every table over elements, which meets
@@ -53,7 +54,7 @@ _PEAK_OF = flags.DEFINE_string(
 
 COLUMNS = (
     *("cell", "runs", "ms_per_run_step", "gemm_share", "peak_rss_gb"),
-    *("ratio_published", "ratio_torch_ensemble", "torch_ensemble"),
+    *("ratio_published", "ratio_torch_ensemble", "torch_ensemble", "others"),
 )
 
 TURN_SECONDS = 0.4
@@ -104,10 +105,9 @@ def row(name: str, runs: int, budget: float, with_peers: bool) -> dict[str, Any]
     actions, repeats = {"ours": ours}, {"ours": steps}
     for peer, step in {"gemm": timing.gemm(), **peers.steps}.items():
         actions[peer], repeats[peer] = timing.for_a_turn(step, TURN_SECONDS)
-    times = {
-        peer: seconds / repeats[peer]
-        for peer, seconds in timing.interleaved(actions, budget).items()
-    }
+    with timing.Bystanders() as others:
+        turns = timing.interleaved(actions, budget)
+    times = {peer: seconds / repeats[peer] for peer, seconds in turns.items()}
     step = times["ours"] / runs
     rate = timing.gemm_flop() / times["gemm"]
 
@@ -127,6 +127,7 @@ def row(name: str, runs: int, budget: float, with_peers: bool) -> dict[str, Any]
         "gemm_gflop_per_second": float(np.median(rate)) / 1e9,
         "peak_rss_gb": _peak_in_a_process_of_its_own(name, runs),
         "turns": len(step),
+        "others": others.share,
     }
 
 

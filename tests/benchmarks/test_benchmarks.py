@@ -1,7 +1,10 @@
 """Every benchmark runs, at the smallest size; what it computes is right."""
 
 import json
+import subprocess
+import sys
 import time
+from pathlib import Path
 
 import jax
 import jax.numpy as jnp
@@ -93,6 +96,24 @@ def test_turns_are_interleaved_and_of_one_length():
     times = timing.interleaved(actions, budget=0, least=2)
     assert calls == ["a", "b"] * 3  # the first of each is to warm up
     assert times["a"].shape == (2,) and min(times["a"]) >= 0.02 * repeats
+
+
+def test_work_of_others_is_what_is_not_ours(monkeypatch):
+    """In 10 s on 2 cores all processes worked 15 s, this one 11 s."""
+    readings = iter([(100.0, 7.0, 50.0), (115.0, 18.0, 60.0)])
+    monkeypatch.setattr(timing, "_cpu_seconds", lambda: next(readings))
+    monkeypatch.setattr(timing.os, "cpu_count", lambda: 2)
+    with timing.Bystanders() as others:
+        pass
+    assert others.share == pytest.approx(0.2)
+
+
+@pytest.mark.skipif(not Path("/proc/stat").exists(), reason="read on Linux only")
+def test_work_of_another_process_is_seen():
+    busy = "import time\nwhile time.process_time() < 0.5: pass"
+    with timing.Bystanders() as others:
+        subprocess.run([sys.executable, "-c", busy], check=True)
+    assert 0 < others.share <= 1.1
 
 
 def test_every_product_of_a_step_is_counted():
