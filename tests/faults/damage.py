@@ -73,7 +73,13 @@ def _stop_in_last_cell(sweep: Sweep) -> str:
     """Kills the workdir `original` when its last cell has two checkpoints; the cell."""
     architecture = sweep.architectures.split(",")[-1]
     cell = f"{sweep.groups.split(',')[-1]}_{architecture}"
-    # Saved after every millisecond of training: on no machine does it end too soon.
+    # All else is there. Saved after every millisecond of training: on no machine does it
+    # end before it is killed.
+    shutil.copytree(
+        sweep.workdir(UNDISTURBED),
+        sweep.workdir("original"),
+        ignore=shutil.ignore_patterns(cell),
+    )
     hasty = replace(sweep, every_seconds=0.0, max_chunk_seconds=0.001)
     process = hasty.start("original", sweep.folder / "original.log")
     directory = sweep.workdir("original") / cell

@@ -167,5 +167,7 @@ def test_container_file_copies_what_there_is():
         *("requirements.lock", "pyproject.toml", "README.md", "LICENSE"),
         *("repjax", "experiments"),
     }
+    ignored = (LAUNCH / "Dockerfile.dockerignore").read_text().splitlines()
+    assert {line[1:] for line in ignored if line.startswith("!")} == copied
     (entry,) = (line for line in lines if line.startswith("ENTRYPOINT "))
     assert entry == 'ENTRYPOINT ["python", "-m", "repjax.main"]'  # no shell in between
