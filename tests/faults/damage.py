@@ -73,8 +73,8 @@ def _stop_in_last_cell(sweep: Sweep) -> str:
     """Kills the workdir `original` when its last cell has two checkpoints; the cell."""
     architecture = sweep.architectures.split(",")[-1]
     cell = f"{sweep.groups.split(',')[-1]}_{architecture}"
-    # All else is there. Saved after every millisecond of training: on no machine does it
-    # end before it is killed.
+    # All else is there. Saved after every millisecond of training, it does not end on
+    # any machine before it is killed.
     shutil.copytree(
         sweep.workdir(UNDISTURBED),
         sweep.workdir("original"),
