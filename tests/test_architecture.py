@@ -36,8 +36,8 @@ MAY_IMPORT = {
     "analysis": "typing groups data models losses metrics",
     # All runs of a cell, and the host.
     "plan": "config groups rules sweep data",
-    "ensemble": "hosts blocks typing groups data models losses optim state step analysis"
-    " plan config metrics backend",
+    "ensemble": "hosts typing groups data models losses optim state blocks step"
+    " analysis plan config metrics backend",
     "parts": "config ensemble state",
     "checkpoint": "hosts files",
     "lock": "files rules",
@@ -53,8 +53,8 @@ MAY_IMPORT = {
     "command_line": "config files rules",
     "report": "command_line config rules files metrics groups results",
     # From checkpoints to what a report tells of single networks.
-    "dissection": "groups analysis state ensemble parts checkpoint train metrics results"
-    " report",
+    "dissection": "groups analysis state ensemble parts checkpoint train metrics"
+    " results report",
 }
 # Programs: each may import every part above, none may be imported.
 PROGRAMS = ("main", "table3", "published", "export", "report.__main__")
