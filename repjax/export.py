@@ -74,7 +74,7 @@ def main() -> None:
     out = _required(_OUT, "a file")
     run = read_checkpoint(as_path(workdir), name)
     try:
-        save_export(run, Path(out))
+        save_export(run, as_path(out))
     except OSError as error:
         raise ConfigError(f"--out: '{out}': {error.strerror}; use a file") from None
     print(f"repjax: {name} at step {run.step} in {out}")
@@ -102,7 +102,7 @@ def read_checkpoint(workdir: Path, name: str) -> Export:
         raise ConfigError(f"--run: '{name}': {cell_name} has the seeds {seeds}")
 
     from repjax.checkpoint import Checkpoints
-    from repjax.ensemble import Ensemble
+    from repjax.parts import build_ensemble
 
     # Read-only: another process may be training the cell at this moment.
     checkpoints = Checkpoints(directory / "checkpoints", read_only=True)
@@ -110,7 +110,8 @@ def read_checkpoint(workdir: Path, name: str) -> Export:
         step = checkpoints.latest_step()
         if step is None:
             raise ConfigError(f"--run: '{name}' has no checkpoint yet")
-        state = checkpoints.restore(step, {"state": Ensemble(cell).abstract()})["state"]
+        blank = {"state": build_ensemble(cell).abstract()}
+        state = checkpoints.restore(step, blank)["state"]
     finally:
         checkpoints.close()
     index = cell.seeds.index(int(seed))
@@ -153,19 +154,22 @@ def load_export(path: Path) -> Export:
             if metadata.get("format") != FORMAT:
                 raise ConfigError(f"{path}: not written by repjax.export")
             cell = CellConfig.from_json(json.loads(metadata["cell"]))
-            weights = {
-                ours: file.get_tensor(theirs)
-                for ours, theirs in TENSORS[cell.architecture].items()
-            }
+            return Export(
+                cell=cell,
+                seed=json.loads(metadata["seed"]),
+                step=json.loads(metadata["step"]),
+                weights={
+                    ours: file.get_tensor(theirs)
+                    for ours, theirs in TENSORS[cell.architecture].items()
+                },
+                train_pairs=np.array(json.loads(metadata["train_pairs"]), np.int32),
+            )
     except (OSError, SafetensorError) as error:
         raise ConfigError(f"{path}: not a readable safetensors file: {error}") from None
-    return Export(
-        cell=cell,
-        seed=json.loads(metadata["seed"]),
-        step=json.loads(metadata["step"]),
-        weights=weights,
-        train_pairs=np.array(json.loads(metadata["train_pairs"]), np.int32),
-    )
+    except KeyError as error:
+        raise ConfigError(f"{path}: its metadata lack {error}") from None
+    except json.JSONDecodeError as error:
+        raise ConfigError(f"{path}: its metadata are damaged: {error}") from None
 
 
 def _metadata(run: Export) -> dict[str, str]:

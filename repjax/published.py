@@ -48,21 +48,29 @@ def main(run_dirs: Sequence[str]) -> None:
             failures.append(f"{name}: settings and seed are those of {same.directory}")
     if runs:
         workdir = usable_directory("--workdir", _WORKDIR.value)
-        failures += write_runs(list(runs.values()), workdir)
+        failures = write_runs(list(runs.values()), workdir, failures)
     for failure in failures:
         print("repjax:", *failure.split(), file=sys.stderr)
     if failures:
         raise ConfigError(f"{len(failures)} of {len(run_dirs)} runs were not imported")
 
 
-def write_runs(runs: Sequence[PublishedRun], workdir: Path) -> list[str]:
-    """Writes the cells and a manifest; returns which runs failed, and why."""
+def write_runs(
+    runs: Sequence[PublishedRun], workdir: Path, failures: Sequence[str] = ()
+) -> list[str]:
+    """Writes the cells and a manifest; returns which runs failed, and why.
+
+    Args:
+        runs: what to import.
+        workdir: gets the cells.
+        failures: runs that failed before, with which the result begins.
+    """
     # jax, only once there is something to import.
     from repjax import backend
     from repjax.manifest import write_manifest
 
     backend.prepare()
-    done, failures = [], []
+    done, imported, failures = [], [], list(failures)
     for cell, members in gather(runs):
         try:
             write_cell(cell, members, workdir)
@@ -70,9 +78,9 @@ def write_runs(runs: Sequence[PublishedRun], workdir: Path) -> list[str]:
             failures += [f"{run.directory}: {error}" for run in members]
         else:
             done.append(cell)
+            imported += [str(run.directory) for run in members]
             print(f"repjax: {len(members)} runs in {workdir / cell.name}")
     if done:
-        imported = [str(run.directory) for run in runs]
         write_manifest(workdir, done, {"imported": imported, "failures": failures})
     return failures
 

@@ -167,7 +167,7 @@ def test_c113_orthonormalises_four_columns_of_rank_two(load, published, name):
             assert draw[column] > right[column] * (1 + 1e-4), column
         added = np.mean([draw[column] for draw in draws]) - right[column]
         assert 0.2 < added / (reference[column] - right[column]) < 5, column
-    # The published restricted loss is one of the first pairs; the others have none of it.
+    # The published restricted loss is that of a first pair; the others have none of it.
     for draw in draws:
         assert draw["restricted_elsewhere"] < 0.01 * reference["restricted_loss"]
 

@@ -160,6 +160,13 @@ def test_foreign_files_are_refused(tmp_path):
     save_file({"x": np.zeros(3)}, foreign)
     with pytest.raises(ConfigError, match="not written by repjax"):
         export.load_export(foreign)
+    marked = {"format": export.FORMAT}
+    save_file({"x": np.zeros(3)}, foreign, marked)
+    with pytest.raises(ConfigError, match="its metadata lack 'cell'"):
+        export.load_export(foreign)
+    save_file({"x": np.zeros(3)}, foreign, marked | {"cell": "{"})
+    with pytest.raises(ConfigError, match="its metadata are damaged"):
+        export.load_export(foreign)
 
 
 def test_default_device_is_not_needed(trained):

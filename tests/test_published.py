@@ -1,4 +1,5 @@
 import csv
+import json
 import sys
 from functools import partial
 from pathlib import Path
@@ -109,6 +110,8 @@ def test_failures_are_listed_and_the_rest_imported(torch, tmp_path, capsys):
     damage(short / "model.pt")
     foreign = write_run(tmp_path / "foreign", torch)
     torch.save([1, 2], foreign / "model.pt")
+    sparse = {"W": torch.zeros(128, 32).to_sparse()}
+    sparse = write_run(tmp_path / "sparse", torch, tensors=sparse)
     code = write_run(tmp_path / "code", torch)
     torch.save({"W_x": Code(tmp_path / "was_run")}, code / "model.pt")
     again = write_run(tmp_path / "again", torch)
@@ -120,6 +123,7 @@ def test_failures_are_listed_and_the_rest_imported(torch, tmp_path, capsys):
         infinite: "model.pt: W_U holds numbers that are not finite",
         short: "model.pt: not a readable PyTorch state dict",
         foreign: "model.pt: not a readable PyTorch state dict: it holds a list",
+        sparse: "model.pt: not a readable PyTorch state dict: TypeError",
         code: "model.pt: not a readable PyTorch state dict: UnpicklingError",
         again: f"settings and seed are those of {good}",
         no_json: "cfg.json: not JSON",
@@ -128,11 +132,14 @@ def test_failures_are_listed_and_the_rest_imported(torch, tmp_path, capsys):
     workdir = tmp_path / "workdir"
     assert call(importer, good, *expected, f"--workdir={workdir}") == 2
     *lines, last = capsys.readouterr().err.splitlines()
-    assert last == "repjax: 9 of 10 runs were not imported"
+    assert last == "repjax: 10 of 11 runs were not imported"
     for line, (directory, message) in zip(lines, expected.items(), strict=True):
         assert line.startswith(f"repjax: {directory}: {message}")
     assert not (tmp_path / "was_run").exists()
     assert [cell.seeds for cell in cells(workdir)] == [(2,)]
+    manifest = json.loads((workdir / "manifest.json").read_text())
+    assert manifest["imported"] == [str(good)]
+    assert len(manifest["failures"]) == len(expected)
 
 
 @pytest.mark.parametrize(

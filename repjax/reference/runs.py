@@ -91,16 +91,18 @@ def read_tensors(path: Path) -> dict[str, np.ndarray]:
         raise ConfigError("model.pt: No such file")
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
+        if not isinstance(state, dict):
+            raise ConfigError(f"{NOT_READABLE}: it holds a {type(state).__name__}")
+        return {
+            str(name): tensor.detach().float().numpy()  # of sparse ones there is none
+            for name, tensor in state.items()
+            if isinstance(tensor, torch.Tensor) and tensor.is_floating_point()
+        }
+    except ConfigError:
+        raise
     except Exception as error:  # pickle, zip and torch each have their own
         # Not torch's words: they advise to run whatever code the file holds.
         raise ConfigError(f"{NOT_READABLE}: {type(error).__name__}") from None
-    if not isinstance(state, dict):
-        raise ConfigError(f"{NOT_READABLE}: it holds a {type(state).__name__}")
-    return {
-        name: tensor.detach().float().numpy()
-        for name, tensor in state.items()
-        if isinstance(tensor, torch.Tensor) and tensor.is_floating_point()
-    }
 
 
 def check_weights(
