@@ -108,7 +108,7 @@ def _kill_until_done(
                 time.time() - path.stat().st_mtime
                 for path in workdir.glob("*/checkpoints/*.sha256.json")
             ]
-            report.seconds_lost = max(report.seconds_lost, min(ages))
+            report.seconds_lost = max(report.seconds_lost, min(ages, default=0.0))
         print(f"kill {report.kills}: {phase}", flush=True)
 
 
