@@ -3,7 +3,7 @@
 python benchmarks/parity.py RUN_DIR… [--out=docs/published.md]
 
 Imports the runs into a workdir of its own, measures them as `repjax.table3` does, and
-writes the page. Needs the extra `torch`. 18 runs in ten cells, S6 among them, take 84
+writes the page. Needs the extra `torch`. 18 runs in ten cells, S6 among them, take 39
 CPU seconds and 0.9 GB on 2 cores if nothing was compiled before.
 """
 
