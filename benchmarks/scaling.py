@@ -58,7 +58,7 @@ FITS = ("exponent", "exponent_of_operations", "growth", "growth_of_operations")
 def main() -> None:
     """Measures all points, each in a process of its own, and reports them."""
     if _POINT.value:
-        print(json.dumps(point(*_POINT.value.split(":"), budget=_BUDGET.value)))
+        print(json.dumps(point(_BUDGET.value, *_POINT.value.split(":"))))
         return
     backend.prepare()
     rows = list(_rows(_SMALL.value, _BUDGET.value))
@@ -105,7 +105,7 @@ def _in_a_process(
 
 
 def point(
-    group: str, runs: str, devices: str | None = None, budget: float = 0.0
+    budget: float, group: str, runs: str, devices: str | None = None
 ) -> dict[str, Any]:
     """The cost of one group with so many runs, by default on all devices."""
     backend.prepare()

@@ -78,8 +78,9 @@ class Bystanders:
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._before is not None:
-            everybody, mine, wall = np.subtract(_cpu_seconds(), self._before)
+        after = _cpu_seconds()
+        if self._before is not None and after is not None:
+            everybody, mine, wall = np.subtract(after, self._before)
             cores = os.cpu_count() or 1
             self.share = float(max(0.0, everybody - mine) / (wall * cores))
 
@@ -220,7 +221,7 @@ def report(
     print(tabulate(table, columns, disable_numparse=True))
     if out:
         write_text(
-            Path(out), json.dumps([row | about for row in rows], indent=1) + "\n"
+            Path(out), json.dumps([{**row, **about} for row in rows], indent=1) + "\n"
         )
         print(f"repjax: written: {out}", file=sys.stderr)
 

@@ -103,8 +103,8 @@ def row(name: str, runs: int, budget: float, with_peers: bool) -> dict[str, Any]
     peers = peers_of(cell) if with_peers else Peers({}, None)
     ours, steps = trainer(cell)
     actions, repeats = {"ours": ours}, {"ours": steps}
-    for peer, step in {"gemm": timing.gemm(), **peers.steps}.items():
-        actions[peer], repeats[peer] = timing.for_a_turn(step, TURN_SECONDS)
+    for peer, one in {"gemm": timing.gemm(), **peers.steps}.items():
+        actions[peer], repeats[peer] = timing.for_a_turn(one, TURN_SECONDS)
     with timing.Bystanders() as others:
         turns = timing.interleaved(actions, budget)
     times = {peer: seconds / repeats[peer] for peer, seconds in turns.items()}

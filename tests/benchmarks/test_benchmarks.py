@@ -250,7 +250,7 @@ def test_fits_are_those_of_the_rows():
 def test_scaling_is_measured_and_drawn(monkeypatch, tmp_path):
     monkeypatch.setenv("JAX_NUM_CPU_DEVICES", "8")  # jax has started already
     monkeypatch.setattr(train_step, "TURN_SECONDS", 0.01)
-    point = scaling.point("S3", "2", "1")
+    point = scaling.point(0.0, "S3", "2", "1")
     assert point["order"] == 6 and point["devices"] == 1
     monkeypatch.setattr(
         scaling,
