@@ -162,12 +162,12 @@ def test_kill_and_sigterm_of_the_real_program(tmp_path):
         "--config.num_steps=3000",
         "--config.num_seeds=2",
         "--config.mlp.hidden_dim=16",
-        "--config.checkpoint.every_seconds=0.05",
-        "--config.max_chunk_seconds=0.05",
     ]
+    # A checkpoint after every millisecond of training: no machine is too fast for that.
+    slow = ("--config.max_chunk_seconds=0.001", "--config.checkpoint.every_seconds=0")
 
-    def start(name):
-        command = [sys.executable, "-m", "repjax.main", *flags]
+    def start(name, *more):
+        command = [sys.executable, "-m", "repjax.main", *flags, *more]
         command.append(f"--workdir={tmp_path / name}")
         with (tmp_path / f"{name}.log").open("a") as log:
             return subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log)
@@ -182,11 +182,11 @@ def test_kill_and_sigterm_of_the_real_program(tmp_path):
         raise AssertionError((tmp_path / f"{name}.log").read_text())
 
     undisturbed = start("undisturbed")
-    process = start("cut")
+    process = start("cut", *slow)
     step = wait_for_checkpoint("cut", 0)
     process.kill()
     assert process.wait(timeout=60) == -signal.SIGKILL
-    process = start("cut")
+    process = start("cut", *slow)
     wait_for_checkpoint("cut", step + 1)
     process.send_signal(signal.SIGTERM)
     assert process.wait(timeout=60) == 75, (tmp_path / "cut.log").read_text()
