@@ -131,7 +131,7 @@ def make_plan(
     parts = 1
     while True:
         size = -(-runs // parts)
-        plan = _smallest_layout(cell, size, num_devices, on_cpu, memory, may_share)
+        plan = _layout_of_part(cell, size, num_devices, on_cpu, memory, may_share)
         as_asked = parts == 1 or plan.at_once >= cell.runs_per_device
         if memory is None or (as_asked and plan.total_bytes(on_cpu) <= USABLE * memory):
             return replace(plan, runs=runs, parts=parts)
@@ -145,7 +145,7 @@ def make_plan(
         parts *= 2
 
 
-def _smallest_layout(
+def _layout_of_part(
     cell: CellConfig,
     runs: int,
     num_devices: int,

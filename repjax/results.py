@@ -97,8 +97,12 @@ class CellResults:
 
     @property
     def diverged(self) -> np.ndarray:
-        """Whether each run was ended by a loss that is not finite: (run) bool."""
-        return self.final("trained_steps") < self.steps[-1]
+        """Whether each run was ended by a loss that is not finite: (run) bool.
+
+        One that its last step broke was not stopped by it, but has no loss either.
+        """
+        stopped = self.final("trained_steps") < self.steps[-1]
+        return stopped | ~np.isfinite(self.final("train_loss"))
 
     @property
     def generalised(self) -> np.ndarray:

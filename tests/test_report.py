@@ -2,13 +2,11 @@
 
 import json
 import shutil
-import sys
 
 import numpy as np
 import pytest
-from absl.testing import flagsaver
 
-from repjax import command_line, main
+from repjax import main
 from repjax import published as importer
 from repjax.dissection import strength
 from repjax.files import write_json
@@ -16,6 +14,7 @@ from repjax.metrics import PER_IRREP, SCALARS
 from repjax.report import __main__ as report_program
 from repjax.report.analysis import analysis, write_analysis
 from repjax.results import CellResults, load_workdir
+from tests.programs import call
 from tests.test_table3 import TINY
 from tests.tiny import tiny_cell
 
@@ -26,21 +25,6 @@ TRAINED = (
     "--config.transformer.d_model=16",
     "--config.transformer.d_mlp=24",
 )
-
-
-def call(program, *arguments, operands="") -> int:
-    """Runs a program in this process; its exit code."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("JAX_NUM_CPU_DEVICES", "8")  # jax has started already
-        patch.setattr(sys, "argv", [program.__name__, *map(str, arguments)])
-        saved = flagsaver.save_flag_values(program._FLAGS)
-        try:
-            command_line.run(program.main, program._FLAGS, operands)
-        except SystemExit as stop:
-            return stop.code
-        finally:
-            flagsaver.restore_flag_values(saved, program._FLAGS)
-    return 0
 
 
 def build(*workdirs, networks=1):
@@ -345,7 +329,7 @@ def seed_2(published, tmp_path_factory):
     pytest.importorskip("torch")
     workdir = tmp_path_factory.mktemp("imported")
     run = published / "S5_MLP_seed2"
-    assert call(importer, run, f"--workdir={workdir}", operands="RUN_DIR") == 0
+    assert call(importer, run, f"--workdir={workdir}") == 0
     return build(workdir)
 
 

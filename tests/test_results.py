@@ -5,8 +5,11 @@ import numpy as np
 import pytest
 
 from repjax.analysis import evaluate
+from repjax.progress import Progress
 from repjax.results import KEY_SIMILARITY, CellResults, load_workdir
+from repjax.train import train_cell
 from tests.made_up import make_cell, make_results, with_similarity
+from tests.tiny import tiny_cell
 
 
 def test_saved_results_load_equal(tmp_path):
@@ -140,3 +143,13 @@ def test_names_of_group_and_settings():
     assert make_results(cell).settings == ""
     swept = replace(cell, swept=("optimizer.weight_decay",))
     assert make_results(swept).settings == "weight_decay=1.0"
+
+
+def test_a_run_that_its_last_step_broke_has_diverged(tmp_path):
+    """It was not stopped, for there was no next step to see its loss."""
+    cell = tiny_cell(num_steps=1, optimizer__learning_rate=1e38)
+    results = train_cell(cell, tmp_path, Progress())
+    assert (results.final("trained_steps") == 1).all()
+    assert results.diverged.all()
+    sound = train_cell(tiny_cell(num_steps=1), tmp_path / "sound", Progress())
+    assert not sound.diverged.any()
