@@ -1,9 +1,10 @@
 """Checkpoints of a cell: the only importer of orbax.
 
-A checkpoint is a few trees of NumPy arrays without padding, so that a cell begun on
-four devices goes on with one or eight. orbax commits one by a rename, after which the
-digest of every file is written beside it. One without a digest is half-written, one
-that differs from its digest is damaged: it is set aside and the one before is used.
+A checkpoint is a few trees of arrays, which are read without padding, so that a cell
+begun on four devices goes on with one or eight. orbax commits one by a rename, after
+which the digest of every file is written beside it. One without a digest is
+half-written, one that differs from its digest is damaged: it is set aside and the one
+before is used.
 """
 
 import hashlib
@@ -12,6 +13,7 @@ import os
 import re
 import sys
 from collections.abc import Iterator, Mapping
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +28,9 @@ SET_ASIDE = "damaged"
 """Folder, beside the checkpoints, of those that cannot be used."""
 
 _NONE = -1
+
+_ROWS = "_rows"
+"""What follows the name of a spread tree in that of the item which tells its rows."""
 
 
 class Checkpoints:
@@ -61,9 +66,20 @@ class Checkpoints:
         return _NONE
 
     def save(self, step: int, trees: Mapping[str, Any]) -> None:
-        """Saves named trees as `step`, and removes all but the newest checkpoints."""
+        """Saves named trees as `step`, and removes all but the newest checkpoints.
+
+        Args:
+            step: a name for them.
+            trees: name → a tree of NumPy arrays, or a `hosts.Spread` one,
+                of which every process then writes what it holds.
+        """
         path = self._path(step)
-        items = {name: ocp.args.StandardSave(tree) for name, tree in trees.items()}
+        items = {}
+        for name, tree in trees.items():
+            if isinstance(tree, hosts.Spread):
+                items[name + _ROWS] = ocp.args.StandardSave({"rows": tree.rows})
+                tree = tree.tree
+            items[name] = ocp.args.StandardSave(tree)
         if hosts.is_first():
             self._digest(step).unlink(missing_ok=True)
         try:
@@ -79,25 +95,36 @@ class Checkpoints:
         hosts.wait_for_all(f"{path} is saved")
 
     def restore(self, step: int, trees: Mapping[str, Any]) -> dict[str, Any]:
-        """Those trees of `step` that `trees` names, as NumPy arrays.
+        """Those trees of `step` that `trees` names, as NumPy arrays without padding.
 
         Args:
             step: a step that `latest_step` gave.
             trees: name -> tree of arrays or shapes to restore into, or None for the
                 nested dicts that were saved.
         """
+        rows_of = {name: name + _ROWS for name in trees if self._is_spread(step, name)}
+        blanks = {name: self._blank(step, name, trees[name]) for name in trees}
+        blanks |= {item: self._blank(step, item, None) for item in rows_of.values()}
+        items = {name: ocp.args.StandardRestore(tree) for name, tree in blanks.items()}
+        read = self._orbax.restore(self._path(step), args=ocp.args.Composite(**items))
+        restored = {name: jax.tree.map(np.asarray, read[name]) for name in trees}
+        for name, item in rows_of.items():
+            row_of_run = itemgetter(np.asarray(read[item]["rows"]))
+            restored[name] = jax.tree.map(row_of_run, restored[name])
+        return restored
 
-        def target(tree: Any) -> Any:
-            if tree is None:
-                return ocp.args.StandardRestore()
-            blank = jax.tree.map(lambda x: np.empty(x.shape, x.dtype), tree)
-            return ocp.args.StandardRestore(blank)
+    def _is_spread(self, step: int, name: str) -> bool:
+        return (self._path(step) / (name + _ROWS)).is_dir()
 
-        items = {name: target(tree) for name, tree in trees.items()}
-        restored = self._orbax.restore(
-            self._path(step), args=ocp.args.Composite(**items)
-        )
-        return {name: jax.tree.map(np.asarray, restored[name]) for name in trees}
+    def _blank(self, step: int, name: str, tree: Any) -> Any:
+        """Arrays to read a tree into; orbax would want the devices that saved it."""
+        stored = ocp.StandardCheckpointHandler().metadata(self._path(step) / name).tree
+        if tree is None:
+            return jax.tree.map(lambda x: np.empty(x.shape, x.dtype), stored)
+        if not self._is_spread(step, name):
+            return jax.tree.map(lambda x: np.empty(x.shape, x.dtype), tree)
+        width = jax.tree.leaves(stored)[0].shape[0]
+        return jax.tree.map(lambda x: np.empty((width, *x.shape[1:]), x.dtype), tree)
 
     def close(self) -> None:
         """Ends orbax's threads."""

@@ -122,6 +122,12 @@ class Ensemble:
         """The tree on the host, without padding."""
         return jax.tree.map(lambda x: x[self._slot], hosts.gather(tree))
 
+    def to_save(self, state: RunState) -> RunState | hosts.Spread:
+        """The state as a checkpoint takes it; of several hosts each writes its own."""
+        if jax.process_count() == 1:
+            return self.fetch(state)
+        return hosts.Spread(state, self._slot)
+
     def place(self, tree: Any) -> Any:
         """The tree of a fetched ensemble on the devices, padded with its first run."""
         run = np.zeros(self.width, int)

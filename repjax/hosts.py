@@ -6,11 +6,23 @@ single process everything here is the identity.
 """
 
 import os
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
 from jax.experimental import multihost_utils
+
+
+class Spread(NamedTuple):
+    """Arrays over the devices of all hosts, of which each holds some rows.
+
+    Attributes:
+        tree: jax arrays with the same number of rows.
+        rows: the row of each run, an int array; the others are padding.
+    """
+
+    tree: Any
+    rows: np.ndarray
 
 
 def join() -> None:

@@ -73,6 +73,10 @@ class Parts:
         """One tree of all runs on the host, from one of each part."""
         return _join(trees)
 
+    def to_save(self, states: PartStates) -> RunState:
+        """The state as a checkpoint takes it; see `Ensemble.to_save`."""
+        return self.fetch(states)
+
     def place(self, tree: Any) -> list[Any]:
         """The tree of a fetched ensemble, divided."""
         starts = [0, *self._ends[:-1]]

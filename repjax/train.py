@@ -4,7 +4,7 @@ import contextlib
 import signal
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -62,19 +62,30 @@ def train_cell(
     """
     directory = workdir / cell.name
     claim_directory(cell, directory)
-    with locked(directory) if hosts.is_first() else contextlib.nullcontext():
-        if hosts.agree(CellResults.exists(directory)):
-            return CellResults.load(directory)
+    if hosts.agree(CellResults.exists(directory)):
+        return CellResults.load(directory)
+    with _locked_by_first(directory) as check_lock:
         ensemble = build_ensemble(cell)
         checkpoints = Checkpoints(directory / "checkpoints", cell.checkpoint.keep)
         try:
-            results = _train(ensemble, checkpoints, progress, signals)
+            results = _train(ensemble, checkpoints, progress, signals, check_lock)
         finally:
             checkpoints.close()
         if hosts.is_first():
+            check_lock()
             results.save(directory)
     progress.finish(results)
     return results
+
+
+@contextlib.contextmanager
+def _locked_by_first(directory: Path) -> Iterator[Callable[[], None]]:
+    """`locked`, where the first host holds the lock for all."""
+    if hosts.is_first():
+        with locked(directory) as check:
+            yield check
+    else:
+        yield lambda: None
 
 
 def reevaluate(directory: Path, only_tables: bool = True) -> CellResults | None:
@@ -164,6 +175,7 @@ def _train(
     checkpoints: Checkpoints,
     progress: Progress,
     signals: Sequence[int],
+    check_lock: Callable[[], None],
 ) -> CellResults:
     """The loop. Its order is fixed: chunk → evaluate if due → save if due → stop.
 
@@ -196,8 +208,9 @@ def _train(
         stop = hosts.any_of(bool(signals))
         overdue = time.monotonic() - saved_at > cell.checkpoint.every_seconds
         if hosts.agree(overdue) or stop or due == len(steps):
-            tree = {"state": ensemble.fetch(state), "metrics": metrics}
-            checkpoints.save(step, tree)
+            check_lock()
+            trees = {"state": ensemble.to_save(state), "metrics": metrics}
+            checkpoints.save(step, trees)
             saved_at = time.monotonic()
         if stop and due < len(steps):
             raise Stopped(f"stopped at step {step} of {cell.name}")

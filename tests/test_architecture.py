@@ -40,7 +40,8 @@ MAY_IMPORT = {
     " analysis plan config metrics backend",
     "parts": "config ensemble state",
     "checkpoint": "hosts files",
-    "lock": "files rules",
+    "lease": "files",
+    "lock": "files lease rules",
     "results": "config rules files metrics",
     "progress": "config files metrics results",
     "train": "hosts typing groups data models losses optim state step analysis plan"

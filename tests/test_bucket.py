@@ -1,4 +1,4 @@
-"""A workdir in a bucket is one like any other: saved, resumed, repaired, tabulated."""
+"""A workdir in a bucket is one like any other: locked, resumed, repaired, tabulated."""
 
 import os
 import signal
@@ -43,13 +43,17 @@ def whole_steps(objects: Objects) -> list[int]:
     return sorted(int(name[len(CHECKPOINTS) :].split(".")[0]) for name in digests)
 
 
-def test_stopped_damaged_and_gone_on(on_disk, tmp_path):
+def test_shared_stopped_damaged_and_gone_on(on_disk, tmp_path):
     bucket = tmp_path / "bucket"
     bucket.mkdir()
     objects = Objects(bucket)
     flags = [*Sweep(tmp_path, **SWEEP).flags("w")[:-1], f"--workdir={WORKDIR}"]
     first = start(bucket, "repjax.main", *flags, *SLOW)
     wait_until(lambda: len(whole_steps(objects)) > 1, first)
+    second = start(bucket, "repjax.main", *flags)
+    said, _ = second.communicate(timeout=300)
+    assert second.returncode == 2, said
+    assert f"{WORKDIR}/S3_mlp is in use by process {first.pid} on " in said
     first.send_signal(signal.SIGTERM)
     said, _ = first.communicate(timeout=300)
     assert first.returncode == 75, said
@@ -57,9 +61,9 @@ def test_stopped_damaged_and_gone_on(on_disk, tmp_path):
     before, newest = whole_steps(objects)
     name = next(name for name in objects if name.startswith(f"{CHECKPOINTS}{newest}/"))
     objects[name] = objects[name][:-1]
-    second = start(bucket, "repjax.main", *flags)
-    said, _ = second.communicate(timeout=300)
-    assert second.returncode == 0, said
+    third = start(bucket, "repjax.main", *flags)
+    said, _ = third.communicate(timeout=300)
+    assert third.returncode == 0, said
     assert f"{WORKDIR}/S3_mlp/checkpoints/{newest} is not used: " in said
     assert f"resumed at step {before:,}" in said
     assert any(name.startswith(f"{CHECKPOINTS}damaged/{newest}/") for name in objects)
@@ -67,7 +71,7 @@ def test_stopped_damaged_and_gone_on(on_disk, tmp_path):
     assert not [name for name in objects if "tmp" in name]
 
     out = tmp_path / "out"
-    third = start(bucket, "repjax.table3", f"--workdir={WORKDIR}", f"--out={out}")
-    said, _ = third.communicate(timeout=300)
-    assert third.returncode == 0, said
+    fourth = start(bucket, "repjax.table3", f"--workdir={WORKDIR}", f"--out={out}")
+    said, _ = fourth.communicate(timeout=300)
+    assert fourth.returncode == 0, said
     assert {name: (out / name).read_bytes() for name in RESULTS} == on_disk

@@ -1,6 +1,7 @@
 """`--distributed`: several processes, one program, as on the hosts of a TPU slice."""
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -8,10 +9,15 @@ import sys
 import time
 from pathlib import Path
 
+import chex
 import pytest
 
+from repjax.checkpoint import Checkpoints
+from repjax.parts import build_ensemble
+from repjax.workdirs import read_cell
+from tests.faults.program import RESULTS, checkpoint_steps
+
 ROOT = Path(__file__).parent.parent
-RESULTS = ("seeds.csv", "table3.csv", "table3.md", "table3.tex")
 SWEEP = (
     "--config=experiments/quickstart.py",
     "--config.groups=S3",
@@ -80,16 +86,51 @@ def of_one_process(tmp_path_factory):
     return {name: (folder / "one" / name).read_bytes() for name in RESULTS}
 
 
-def test_two_processes_give_the_bytes_of_one(of_one_process, tmp_path):
-    """Also after SIGTERM to the one of them that writes nothing."""
-    workdir, logs = tmp_path / "two", [tmp_path / "log0", tmp_path / "log1"]
+@pytest.fixture(scope="module")
+def stopped(tmp_path_factory):
+    """A workdir of two processes, ended by SIGTERM to the one that writes no tables."""
+    folder = tmp_path_factory.mktemp("two")
+    workdir, logs = folder / "workdir", [folder / "log0", folder / "log1"]
     processes = start_two(workdir, logs, *SLOW)
     wait_for_checkpoint(workdir, logs)
     processes[1].send_signal(signal.SIGTERM)
     assert wait(processes, logs) == [75, 75], logs[0].read_text()
     assert not (workdir / "seeds.csv").exists(), "it was stopped before the end"
+    return workdir
 
+
+def test_each_process_saves_its_own_rows(stopped):
+    newest = max(checkpoint_steps(stopped / "S3_mlp"))
+    path = stopped / "S3_mlp" / "checkpoints" / str(newest)
+    written = {
+        part: sum(file.stat().st_size for file in path.rglob(f"{part}/d/*"))
+        for part in ("ocdbt.process_0", "ocdbt.process_1")
+    }
+    # Of the four rows each has two, the first also metrics.
+    assert written["ocdbt.process_0"] > written["ocdbt.process_1"] > 20_000
+
+    checkpoints = Checkpoints(path.parent, read_only=True)
+    tree = {"state": build_ensemble(read_cell(stopped / "S3_mlp")).abstract()}
+    as_state = checkpoints.restore(newest, tree)["state"]
+    as_dicts = checkpoints.restore(newest, {"state": None})["state"]
+    checkpoints.close()
+    chex.assert_tree_shape_prefix((as_state, as_dicts), (3,))
+    chex.assert_trees_all_equal(as_state.params, as_dicts["params"])
+
+
+def test_two_processes_give_the_bytes_of_one(stopped, of_one_process, tmp_path):
+    workdir, logs = tmp_path / "two", [tmp_path / "log0", tmp_path / "log1"]
+    shutil.copytree(stopped, workdir)
     assert wait(start_two(workdir, logs), logs) == [0, 0], logs[0].read_text()
     assert "resumed at step" in logs[0].read_text()
+    for name, content in of_one_process.items():
+        assert (workdir / name).read_bytes() == content, name
+
+
+def test_one_process_goes_on_with_what_two_saved(stopped, of_one_process, tmp_path):
+    workdir, log = tmp_path / "one", tmp_path / "log"
+    shutil.copytree(stopped, workdir)
+    assert start(workdir, log, 2).wait(timeout=240) == 0, log.read_text()
+    assert "resumed at step" in log.read_text()
     for name, content in of_one_process.items():
         assert (workdir / name).read_bytes() == content, name
