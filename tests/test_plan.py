@@ -41,6 +41,12 @@ def test_cores_take_their_runs_one_by_one(runs):
     assert plan.width >= runs
 
 
+def test_few_pairs_take_two_blocks_on_a_core():
+    for group, block in (("C31", 144), ("S4", 96), ("C113", CPU_BLOCK)):
+        cell = dataclasses.replace(paper_cell("C113", "mlp"), group=group)
+        assert make_plan(cell, 2, True, 32 * GIB).block == block
+
+
 @pytest.mark.parametrize(
     ("runs", "cores", "sharing"),
     [(1, 2, 2), (1, 64, 4), (2, 2, 1), (2, 7, 2), (3, 16, 4), (3, 1, 1)],
