@@ -108,7 +108,9 @@ class TorchEnsemble(_Peer):
         per_run = torch.func.grad_and_value(self._loss)
         self._gradient = torch.func.vmap(per_run)
         self.how = "compiled"
-        compiled = torch.compile(self._gradient)
+        # After some recompilations torch gives up and runs what follows uncompiled.
+        torch.compiler.reset()
+        compiled = torch.compile(self._gradient, dynamic=False)
         try:
             compiled(self._detached(), *self._data)
         except Exception as error:  # no C++ compiler, say
