@@ -53,8 +53,8 @@ def main() -> None:
     for name in cells:
         timing.paper_cell(name, 1)
     backend.prepare()
-    rows = [row(name, runs, _BUDGET.value) for name in cells for runs in counts]
-    timing.report(rows, COLUMNS, _OUT.value)
+    rows = (row(name, runs, _BUDGET.value) for name in cells for runs in counts)
+    timing.report(timing.measured(rows, COLUMNS), COLUMNS, _OUT.value)
 
 
 def row(name: str, runs: int, budget: float) -> dict[str, Any]:

@@ -37,7 +37,8 @@ def main() -> None:
     for name in cells:
         timing.paper_cell(name, 1)
     backend.prepare()
-    timing.report([row(name) for name in cells], COLUMNS, _OUT.value)
+    rows = timing.measured((row(name) for name in cells), COLUMNS)
+    timing.report(rows, COLUMNS, _OUT.value)
 
 
 def row(name: str) -> dict[str, Any]:

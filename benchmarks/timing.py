@@ -10,7 +10,7 @@ import platform
 import resource
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -209,6 +209,18 @@ def numbers(flag: str, text: str) -> tuple[int, ...]:
             f"--{flag}: {text!r} is not allowed; use integers from 1, as in 1,4,16"
         )
     return values
+
+
+def measured(
+    rows: Iterable[dict[str, Any]], columns: Sequence[str]
+) -> list[dict[str, Any]]:
+    """The rows, each told on stderr when it has been measured: that takes minutes."""
+    done = []
+    for row in rows:
+        known = (f"{name} {_shown(row[name])}" for name in columns)
+        print(f"repjax: {', '.join(known)}", file=sys.stderr, flush=True)
+        done.append(row)
+    return done
 
 
 def report(

@@ -93,8 +93,8 @@ def main() -> None:
     if _PEERS.value and not peers:
         print("repjax: no peers: pip install -e '.[torch]'", file=sys.stderr)
     backend.prepare()
-    rows = [row(name, runs, _BUDGET.value, peers) for name in cells for runs in counts]
-    timing.report(rows, COLUMNS, _OUT.value)
+    rows = (row(name, runs, _BUDGET.value, peers) for name in cells for runs in counts)
+    timing.report(timing.measured(rows, COLUMNS), COLUMNS, _OUT.value)
 
 
 def row(name: str, runs: int, budget: float, with_peers: bool) -> dict[str, Any]:

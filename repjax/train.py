@@ -185,10 +185,11 @@ def _train(
     """
     cell = ensemble.cell
     steps = evaluation_steps(cell.num_steps, cell.evaluation.num_evaluations)
-    state, metrics, step = _restore(ensemble, checkpoints, len(steps))
+    state, metrics, saved = _restore(ensemble, checkpoints, len(steps))
+    step = saved or 0
+    due = 0 if saved is None else int(np.searchsorted(steps, saved, side="right"))
     progress.start(cell.name, ensemble.num_runs, cell.num_steps, step)
     saved_at, pace = time.monotonic(), _Pace(cell.max_chunk_seconds)
-    due = int(np.searchsorted(steps, step, side="right" if step else "left"))
 
     while due < len(steps):
         chunk = hosts.agree(min(int(steps[due]) - step, pace.steps))
@@ -233,14 +234,14 @@ def _results(
 
 def _restore(
     ensemble: Ensemble | Parts, checkpoints: Checkpoints, num_evaluations: int
-) -> tuple[Any, dict[str, np.ndarray], int]:
-    """State, metrics so far and step of the newest checkpoint, or of a new start."""
+) -> tuple[Any, dict[str, np.ndarray], int | None]:
+    """State, metrics so far and step of the newest checkpoint; None for a new start."""
     metrics = blank_metrics(
         ensemble.num_runs, num_evaluations, ensemble.basis.characters.shape[0]
     )
     step = checkpoints.latest_step()
     if step is None:
-        return ensemble.init(), metrics, 0
+        return ensemble.init(), metrics, None
     trees = {"state": ensemble.abstract(), "metrics": None}
     saved = checkpoints.restore(step, trees)
     # A metric that was not yet measured when the cell began stays blank.

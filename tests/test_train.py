@@ -31,12 +31,14 @@ class Watcher(Progress):
     def __init__(self, after=None, act=None):
         self.after, self.act, self.updates = after, act, 0
         self.started_at = None
+        self.steps = []
 
     def start(self, cell_name, num_runs, num_steps, step):
         self.started_at = step
 
     def update(self, step, train_loss, metrics):
         self.updates += 1
+        self.steps.append(step)
         if self.updates == self.after:
             self.act()
 
@@ -103,6 +105,16 @@ def test_a_signal_saves_and_stops_and_the_next_call_goes_on(undisturbed, tmp_pat
     assert resumed.started_at > 0
     chex.assert_trees_all_equal(results.metrics, undisturbed[0].metrics)
     assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+
+
+def test_step_0_is_not_measured_again(tmp_path):
+    cell = tiny_cell(num_steps=3)
+    watcher = Watcher(1, lambda: os.kill(os.getpid(), signal.SIGTERM))
+    with pytest.raises(Stopped, match="step 0"):
+        list(train_sweep([cell], tmp_path, watcher))
+    resumed = Watcher()
+    train_cell(cell, tmp_path, resumed)
+    assert watcher.steps[0] == 0 < resumed.steps[0]
 
 
 def test_other_devices_go_on(undisturbed, tmp_path, monkeypatch):

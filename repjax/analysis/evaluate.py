@@ -26,7 +26,8 @@ def evaluate(
     """
     sums = sum_over_pairs(model, params, basis.labels)
     similarity = logit_similarity(sums, basis)
-    key = (similarity > KEY_SIMILARITY).at[TRIVIAL].set(False)
+    nontrivial = jnp.ones(similarity.shape, bool).at[TRIVIAL].set(False)
+    key = (similarity > KEY_SIMILARITY) & nontrivial
 
     left, right = model.apply(params, method="factors")
     inputs_a, inputs_b = model.apply(params, method="neuron_inputs")
@@ -46,14 +47,21 @@ def evaluate(
         **losses_without_directions(model, params, basis, sums),
         **neuron_clusters(inputs_a, inputs_b, sums, basis),
         **by_irrep,
-        "fve_logits": jnp.sum(similarity**2) - similarity[TRIVIAL] ** 2,
-        "fve_w_a": jnp.dot(key, by_irrep["irrep_fve_w_a"]),
-        "fve_w_b": jnp.dot(key, by_irrep["irrep_fve_w_b"]),
-        "fve_w_u": jnp.dot(key, by_irrep["irrep_fve_w_u"]),
-        "fve_mlp": jnp.dot(key, hidden),
-        "fve_mlp_ab": jnp.dot(key, by_irrep["hidden_ab"]),
+        "fve_logits": total_share(similarity**2, nontrivial),
+        "fve_w_a": total_share(by_irrep["irrep_fve_w_a"], key),
+        "fve_w_b": total_share(by_irrep["irrep_fve_w_b"], key),
+        "fve_w_u": total_share(by_irrep["irrep_fve_w_u"], key),
+        "fve_mlp": total_share(hidden, key),
+        "fve_mlp_ab": total_share(by_irrep["hidden_ab"], key),
         "weight_norm_sq": optax.tree.norm(params, squared=True),
     }
+
+
+def total_share(
+    shares: Float[Array, " irrep"], of: Bool[Array, " irrep"]
+) -> Float[Array, ""]:
+    """Sum of the shares of some irreps; not above 1, where rounding may lift it."""
+    return jnp.minimum(jnp.dot(of, shares), 1.0)
 
 
 def logit_similarity(sums: PairSums, basis: Basis) -> Float[Array, " irrep"]:
