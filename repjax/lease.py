@@ -5,10 +5,9 @@ import json
 import threading
 import time
 import uuid
-from pathlib import Path
 from typing import Any
 
-from repjax.files import write_text
+from fsspec import AbstractFileSystem
 
 RENEWAL = 10.0
 """Seconds between two renewals."""
@@ -30,15 +29,20 @@ class Lease:
     There is no need of clocks that agree: whoever finds a lease watches whether it
     changes. An owner that stands still for longer than `WATCH` can lose it, and is to
     `check` before it writes.
+
+    The file is written and read in one call each, past what a file system remembers of
+    a folder, and never renamed: in a bucket it would be missing for a moment.
     """
 
-    def __init__(self, path: Path, owner: str):
+    def __init__(self, files: AbstractFileSystem, path: str, owner: str):
         """Not yet held.
 
         Args:
-            path: of the file.
+            files: where the file is.
+            path: its path there.
             owner: this process, in words.
         """
+        self._files = files
         self._path = path
         self._owner = owner
         self._token = uuid.uuid4().hex
@@ -51,7 +55,7 @@ class Lease:
         found = self._read()
         if found is not None:
             print(
-                f"repjax: {self._path.parent} may be in use by {found['owner']}; "
+                f"repjax: {self._path} may be of a living process, {found['owner']}; "
                 f"watching it for {WATCH:g} s",
                 flush=True,
             )
@@ -65,8 +69,9 @@ class Lease:
         """Ends the renewals, and removes the file if it is still ours."""
         self._ended.set()
         self._thread.join()
-        if self._is_mine(self._read()):
-            self._path.unlink(missing_ok=True)
+        with contextlib.suppress(Exception):  # whoever comes next watches it, then
+            if self._is_mine(self._read()):
+                self._files.rm_file(self._path)
 
     def check(self) -> None:
         """Raises `Held` if another owner has it."""
@@ -89,7 +94,7 @@ class Lease:
 
     def _renew_until_ended(self) -> None:
         while not self._ended.wait(RENEWAL):
-            with contextlib.suppress(OSError):  # then the next time
+            with contextlib.suppress(Exception):  # the network's; then the next time
                 if self._is_mine(self._read()):
                     self._renew()
 
@@ -100,10 +105,10 @@ class Lease:
             "renewals": self._renewals,
             "token": self._token,
         }
-        write_text(self._path, json.dumps(content))
+        self._files.pipe_file(self._path, json.dumps(content).encode())
 
     def _read(self) -> dict[str, Any] | None:
         try:
-            return json.loads(self._path.read_text())
+            return json.loads(self._files.cat_file(self._path))
         except (FileNotFoundError, ValueError):
             return None

@@ -21,9 +21,10 @@ def locked(directory: Path) -> Iterator[Callable[[], None]]:
     Raises:
         ConfigError: another process holds it.
     """
-    path, me = directory / ".lock", f"process {os.getpid()} on {socket.gethostname()}"
+    hold = _flock if is_local(directory) else _lease
+    me = f"process {os.getpid()} on {socket.gethostname()}"
     try:
-        with (_flock if is_local(directory) else _lease)(path, me) as check:
+        with hold(directory / ".lock", me) as check:
             yield check
     except Held as owner:
         raise ConfigError(
@@ -50,7 +51,9 @@ def _flock(path: Path, me: str) -> Iterator[Callable[[], None]]:
 
 @contextlib.contextmanager
 def _lease(path: Path, me: str) -> Iterator[Callable[[], None]]:
-    lease = Lease(path, me)
+    import fsspec
+
+    lease = Lease(fsspec.filesystem("gcs"), os.fspath(path), me)
     lease.take()
     try:
         yield lease.check

@@ -65,7 +65,10 @@ class Bucket(fsspec.AbstractFileSystem):
     def ls(self, path, detail=True, **_):
         path = self._strip_protocol(path)
         found = {}
-        for name, content in OBJECTS.items():
+        for name in OBJECTS:
+            content = OBJECTS.get(name)
+            if content is None:  # by now another process has removed it
+                continue
             if name == path:
                 found[name] = {"name": name, "size": len(content), "type": "file"}
             elif name.startswith(f"{path}/"):
@@ -80,9 +83,9 @@ class Bucket(fsspec.AbstractFileSystem):
     def _open(self, path, mode="rb", **_):
         if mode == "wb":
             return _Upload(path)
-        if path not in OBJECTS:
+        if (content := OBJECTS.get(path)) is None:
             raise FileNotFoundError(path)
-        return io.BytesIO(OBJECTS[path])
+        return io.BytesIO(content)
 
     def rm_file(self, path):
         OBJECTS.pop(self._strip_protocol(path), None)

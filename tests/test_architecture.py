@@ -40,7 +40,7 @@ MAY_IMPORT = {
     " analysis plan config metrics backend",
     "parts": "config ensemble state",
     "checkpoint": "hosts files",
-    "lease": "files",
+    "lease": "",
     "lock": "files lease rules",
     "results": "config rules files metrics",
     "progress": "config files metrics results",

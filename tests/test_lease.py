@@ -2,6 +2,7 @@ import json
 import threading
 import time
 
+import fsspec
 import pytest
 
 from repjax import lease
@@ -16,37 +17,44 @@ def short_times(monkeypatch):
 
 
 @pytest.fixture
-def path(tmp_path):
-    return tmp_path / "cell" / ".lock"
+def bucket():
+    """Files in memory, which are whole or not there, as in a bucket."""
+    files = fsspec.filesystem("memory")
+    yield files
+    files.store.clear()
 
 
-def renewals(path):
-    return json.loads(path.read_text())["renewals"]
+def lease_of(bucket, owner):
+    return Lease(bucket, "/cell/.lock", owner)
 
 
-def test_held_while_its_owner_lives(path, capsys):
-    first = Lease(path, "the first")
+def content(bucket):
+    return json.loads(bucket.cat_file("/cell/.lock"))
+
+
+def test_held_while_its_owner_lives(bucket, capsys):
+    first = lease_of(bucket, "the first")
     first.take()
-    before = renewals(path)
+    before = content(bucket)["renewals"]
     with pytest.raises(Held, match="the first"):
-        Lease(path, "the second").take()
-    assert "may be in use by the first" in capsys.readouterr().out
-    assert renewals(path) > before
+        lease_of(bucket, "the second").take()
+    assert "may be of a living process, the first" in capsys.readouterr().out
+    assert content(bucket)["renewals"] > before
     first.check()
     first.give_back()
-    assert not path.exists()
-    second = Lease(path, "the second")
+    assert not bucket.exists("/cell/.lock")
+    second = lease_of(bucket, "the second")
     second.take()
     second.give_back()
     assert not capsys.readouterr().out, "a free lease needs no watching"
 
 
-def test_taken_from_a_dead_owner_who_finds_out(path):
-    first = Lease(path, "the first")
+def test_taken_from_a_dead_owner_who_finds_out(bucket):
+    first = lease_of(bucket, "the first")
     first.take()
     first._ended.set()  # it stands still
     first._thread.join()
-    second = Lease(path, "the second")
+    second = lease_of(bucket, "the second")
     begin = time.monotonic()
     second.take()
     assert time.monotonic() - begin > 1.0, "it had its chance"
@@ -57,9 +65,9 @@ def test_taken_from_a_dead_owner_who_finds_out(path):
     second.give_back()
 
 
-def test_of_two_at_the_same_moment_one_holds_it(path):
+def test_of_two_at_the_same_moment_one_holds_it(bucket):
     both, held = threading.Barrier(2), []
-    leases = [Lease(path, name) for name in ("one", "other")]
+    leases = [lease_of(bucket, name) for name in ("one", "other")]
 
     def take(mine):
         both.wait()
@@ -74,16 +82,15 @@ def test_of_two_at_the_same_moment_one_holds_it(path):
     for thread in threads:
         thread.join()
     (owner,) = held
-    assert json.loads(path.read_text())["owner"] == owner
+    assert content(bucket)["owner"] == owner
     winner = leases[("one", "other").index(owner)]
     winner.check()
     winner.give_back()
 
 
-def test_a_damaged_file_is_no_lease(path):
-    path.parent.mkdir()
-    path.write_text('{"owner": "some')
-    mine = Lease(path, "me")
+def test_a_damaged_file_is_no_lease(bucket):
+    bucket.pipe_file("/cell/.lock", b'{"owner": "some')
+    mine = lease_of(bucket, "me")
     mine.take()
     mine.check()
     mine.give_back()
