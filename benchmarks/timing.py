@@ -217,8 +217,8 @@ def measured(
     """The rows, each told on stderr when it has been measured: that takes minutes."""
     done = []
     for row in rows:
-        known = (f"{name} {_shown(row[name])}" for name in columns)
-        print(f"repjax: {', '.join(known)}", file=sys.stderr, flush=True)
+        values = (f"{name} {_shown(row[name])}" for name in columns)
+        print(f"repjax: {', '.join(values)}", file=sys.stderr, flush=True)
         done.append(row)
     return done
 

@@ -1,19 +1,20 @@
 """Checkpoints of a cell: the only importer of orbax.
 
 A checkpoint is a few trees of arrays, which are read without padding, so that a cell
-begun on four devices goes on with one or eight. orbax commits one by a rename, after
-which the digest of every file is written beside it. One without a digest is
+begun on four devices goes on with one or eight. When orbax has committed one (on a disk
+by a rename) the digest of every file is written beside it. One without a digest is
 half-written, one that differs from its digest is damaged: it is set aside and the one
 before is used.
 """
 
+import contextlib
 import hashlib
 import logging
 import os
 import re
 import sys
-from collections.abc import Iterator, Mapping
-from operator import itemgetter
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -36,12 +37,26 @@ _ROWS = "_rows"
 class Checkpoints:
     """The checkpoints in one folder, the newest `keep` of them."""
 
-    def __init__(self, directory: Path, keep: int = 2, read_only: bool = False):
-        """Opens `directory`; to write to it, makes it and clears half-written steps."""
+    def __init__(
+        self,
+        directory: Path,
+        keep: int = 2,
+        read_only: bool = False,
+        check_lock: Callable[[], None] = lambda: None,
+    ):
+        """Opens `directory`; to write to it, makes it and clears half-written steps.
+
+        Args:
+            directory: of the checkpoints.
+            keep: how many stay.
+            read_only: neither makes nor moves anything.
+            check_lock: raises an error if `directory` is another process's by now.
+        """
         logging.getLogger("absl").setLevel(logging.CRITICAL)  # it raises, too
         self._directory = directory.absolute() if is_local(directory) else directory
         self._keep = keep
         self._read_only = read_only
+        self._check_lock = check_lock
         self._orbax = ocp.Checkpointer(ocp.CompositeCheckpointHandler())
         if not read_only and hosts.is_first():
             self._directory.mkdir(parents=True, exist_ok=True)
@@ -80,19 +95,27 @@ class Checkpoints:
                 items[name + _ROWS] = ocp.args.StandardSave({"rows": tree.rows})
                 tree = tree.tree
             items[name] = ocp.args.StandardSave(tree)
-        if hosts.is_first():
-            self._digest(step).unlink(missing_ok=True)
+        hosts.by_first(lambda: self._begin(step))
         try:
             self._orbax.save(path, args=ocp.args.Composite(**items), force=True)
         except Exception as error:
-            self._clear_unfinished()
+            if hosts.is_first():
+                with contextlib.suppress(OSError):
+                    self._clear_unfinished()
             raise _as_os_error(error, path) from None
-        if hosts.is_first():
-            write_json(self._digest(step), _digests(path))
-            for old in sorted(self._steps())[: -self._keep]:
-                self._digest(old).unlink(missing_ok=True)
-                remove_tree(self._path(old))
-        hosts.wait_for_all(f"{path} is saved")
+        hosts.by_first(lambda: self._commit(step))
+
+    def _begin(self, step: int) -> None:
+        self._check_lock()
+        self._digest(step).unlink(missing_ok=True)
+
+    def _commit(self, step: int) -> None:
+        """Writes the digest, without which a checkpoint does not count."""
+        self._check_lock()  # a process that stood still may have been replaced
+        write_json(self._digest(step), _digests(self._path(step)))
+        for old in sorted(self._steps())[: -self._keep]:
+            self._digest(old).unlink(missing_ok=True)
+            remove_tree(self._path(old))
 
     def restore(self, step: int, trees: Mapping[str, Any]) -> dict[str, Any]:
         """Those trees of `step` that `trees` names, as NumPy arrays without padding.
@@ -109,8 +132,8 @@ class Checkpoints:
         read = self._orbax.restore(self._path(step), args=ocp.args.Composite(**items))
         restored = {name: jax.tree.map(np.asarray, read[name]) for name in trees}
         for name, item in rows_of.items():
-            row_of_run = itemgetter(np.asarray(read[item]["rows"]))
-            restored[name] = jax.tree.map(row_of_run, restored[name])
+            of_runs = partial(np.take, indices=np.asarray(read[item]["rows"]), axis=0)
+            restored[name] = jax.tree.map(of_runs, restored[name])
         return restored
 
     def _is_spread(self, step: int, name: str) -> bool:

@@ -8,7 +8,6 @@ import contextlib
 import io
 import json
 import os
-import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, Any, cast
@@ -51,8 +50,7 @@ def write_atomically(path: Path, write: Callable[[IO[bytes]], object]) -> None:
         OSError: with the name of the file, which that of a full disk lacks.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    # Of no other process or thread: in containers all may have the same number.
-    beside = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
+    beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         with beside.open("wb") as file:
             write(file)

@@ -1,16 +1,23 @@
 """The processes of one program that spans several hosts (`--distributed`).
 
 All of them run the same code, and must take the same turns: whatever depends on a
-clock, a signal or a disk is decided by the first, which also writes the files. With a
-single process everything here is the identity.
+clock, a signal or a disk is decided by the first, which also writes the files, all but
+the others' rows of a checkpoint. With a single process everything here is the identity.
 """
 
 import os
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple, TypeVar
 
 import jax
 import numpy as np
 from jax.experimental import multihost_utils
+
+Value = TypeVar("Value")
+
+
+class FirstFailed(Exception):
+    """The first process met an error, of which it tells itself."""
 
 
 class Spread(NamedTuple):
@@ -45,8 +52,26 @@ def join() -> None:
 
 
 def is_first() -> bool:
-    """Whether this process writes the files."""
+    """Whether this process decides, and writes what one alone can write."""
     return jax.process_index() == 0
+
+
+def by_first(action: Callable[[], Value]) -> Value | None:
+    """What `action` gives in the first process, None in the others.
+
+    Raises:
+        FirstFailed: in the others, if it fails in the first, which raises its error. So
+            none waits for another that is gone.
+    """
+    value, error = None, None
+    if is_first():
+        try:
+            value = action()
+        except Exception as failed:
+            error = failed
+    if any_of(error is not None):
+        raise error or FirstFailed("the first process could not go on, and says why")
+    return value
 
 
 def agree(value: int) -> int:

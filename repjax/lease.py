@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import sys
 import threading
 import time
 import uuid
@@ -16,11 +17,15 @@ WATCH = 45.0
 """Seconds without a renewal after which the owner counts as dead."""
 
 SETTLING = 2.0
-"""Seconds after which it is clear who was the last to take a free lease."""
+"""Seconds after which it shows which of several took the lease of a dead owner last."""
 
 
 class Held(Exception):
-    """Another owner holds the lease; the message is its name."""
+    """The lease is not ours."""
+
+    def __init__(self, owner: str):
+        """Of whom it is."""
+        super().__init__(f"held by {owner}; wait for it to end, or use another folder")
 
 
 class Lease:
@@ -47,39 +52,58 @@ class Lease:
         self._owner = owner
         self._token = uuid.uuid4().hex
         self._renewals = 0
+        self._renewed_at = 0.0
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._renew_until_ended, daemon=True)
 
     def take(self) -> None:
         """Takes the lease if it is free or its owner dead; `Held` if it lives."""
-        found = self._read()
-        if found is not None:
-            print(
-                f"repjax: {self._path} may be of a living process, {found['owner']}; "
-                f"watching it for {WATCH:g} s",
-                flush=True,
-            )
-            self._watch(found)
-        self._renew()
-        time.sleep(SETTLING)
-        self.check()
+        if self._read() is not None or not self._create():
+            self._watch()
+            self._write("overwrite")
+            time.sleep(SETTLING)
+            self.check()
         self._thread.start()
 
     def give_back(self) -> None:
         """Ends the renewals, and removes the file if it is still ours."""
         self._ended.set()
-        self._thread.join()
+        if self._thread.is_alive():
+            self._thread.join(timeout=RENEWAL)
         with contextlib.suppress(Exception):  # whoever comes next watches it, then
             if self._is_mine(self._read()):
                 self._files.rm_file(self._path)
 
     def check(self) -> None:
-        """Raises `Held` if another owner has it."""
+        """Raises `Held` if another owner has the lease, or may have had it."""
         found = self._read()
-        if found is not None and not self._is_mine(found):
+        if self._is_mine(found):
+            return
+        if found is not None:
             raise Held(found["owner"])
+        if time.monotonic() - self._renewed_at > WATCH:
+            raise Held("another process, or was until now")
+        self._write("overwrite")  # somebody has removed it
 
-    def _watch(self, found: dict[str, Any]) -> None:
+    def _create(self) -> bool:
+        """Writes the file, unless there is one: of several at a time one succeeds."""
+        try:
+            self._write("create")
+        except FileExistsError:
+            return False
+        return True
+
+    def _watch(self) -> None:
+        """Returns when the lease is free, or has not changed for `WATCH` seconds."""
+        found = self._read()
+        if found is None or self._is_mine(found):
+            return
+        print(
+            f"repjax: {self._path} is of {found['owner']}; watching for {WATCH:g} s "
+            "whether that lives",
+            file=sys.stderr,
+            flush=True,
+        )
         end = time.monotonic() + WATCH
         while time.monotonic() < end:
             time.sleep(min(1.0, RENEWAL))
@@ -94,21 +118,27 @@ class Lease:
 
     def _renew_until_ended(self) -> None:
         while not self._ended.wait(RENEWAL):
-            with contextlib.suppress(Exception):  # the network's; then the next time
-                if self._is_mine(self._read()):
-                    self._renew()
+            with contextlib.suppress(Exception):  # lost, or the network is: see `check`
+                self.check()
+                self._write("overwrite")
 
-    def _renew(self) -> None:
-        self._renewals += 1
-        content = {
+    def _write(self, mode: str) -> None:
+        lease = {
             "owner": self._owner,
             "renewals": self._renewals,
             "token": self._token,
         }
-        self._files.pipe_file(self._path, json.dumps(content).encode())
+        self._files.pipe_file(self._path, json.dumps(lease).encode(), mode=mode)
+        self._renewals += 1
+        self._renewed_at = time.monotonic()
 
     def _read(self) -> dict[str, Any] | None:
+        """The lease; None if there is none, or half of one."""
         try:
-            return json.loads(self._files.cat_file(self._path))
-        except (FileNotFoundError, ValueError):
+            content = self._files.cat_file(self._path)
+        except FileNotFoundError:
+            return None
+        try:
+            return json.loads(content)
+        except ValueError:
             return None

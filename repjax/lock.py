@@ -1,4 +1,4 @@
-"""One process at a time: a lock that is gone when its owner is, however that ended."""
+"""One process at a time: a lock that is gone, at once or soon, when its owner is."""
 
 import contextlib
 import os
@@ -6,31 +6,28 @@ import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import fsspec
+
 from repjax.files import is_local
-from repjax.lease import Held, Lease
+from repjax.lease import Lease
 from repjax.rules import ConfigError
 
 
 @contextlib.contextmanager
 def locked(directory: Path) -> Iterator[Callable[[], None]]:
-    """Holds `directory`/.lock, and gives a call to make before anything is written.
+    """Holds `directory`/.lock, and gives a call to make before a save.
 
     On a disk the kernel lets the lock go when the process dies. In a bucket it is a
-    `Lease`, which one that stood still can lose: then the call fails.
+    `Lease`, which a process that stood still can lose: then the call fails.
 
     Raises:
-        ConfigError: another process holds it.
+        ConfigError: on a disk, another process holds it.
+        Held: in a bucket, another process holds it: it lives, or did a moment ago.
     """
-    hold = _flock if is_local(directory) else _lease
+    path = directory / ".lock"
     me = f"process {os.getpid()} on {socket.gethostname()}"
-    try:
-        with hold(directory / ".lock", me) as check:
-            yield check
-    except Held as owner:
-        raise ConfigError(
-            f"--workdir: {directory} is in use by {owner}; wait for it to end, or use "
-            "another --workdir"
-        ) from None
+    with (_flock if is_local(path) else _lease)(path, me) as check:
+        yield check
 
 
 @contextlib.contextmanager
@@ -42,7 +39,11 @@ def _flock(path: Path, me: str) -> Iterator[Callable[[], None]]:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             file.seek(0)
-            raise Held(file.read() or "another process") from None
+            owner = file.read() or "another process"
+            raise ConfigError(
+                f"--workdir: {path.parent} is in use by {owner}; wait for it to end, "
+                "or use another --workdir"
+            ) from None
         file.truncate(0)
         file.write(me)
         file.flush()
@@ -51,11 +52,9 @@ def _flock(path: Path, me: str) -> Iterator[Callable[[], None]]:
 
 @contextlib.contextmanager
 def _lease(path: Path, me: str) -> Iterator[Callable[[], None]]:
-    import fsspec
-
     lease = Lease(fsspec.filesystem("gcs"), os.fspath(path), me)
-    lease.take()
     try:
+        lease.take()
         yield lease.check
     finally:
         lease.give_back()

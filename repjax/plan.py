@@ -34,6 +34,7 @@ few pairs take two smaller blocks, which make S4 and D12 (172 pairs) 6 % faster.
 """
 
 _PAIRS_TOGETHER = 48
+"""Width in which products take pairs."""
 
 BLOCK_ELEMENTS = 2**21
 """Floats in the largest array of an evaluation's block: near the cache of a core."""
@@ -189,9 +190,9 @@ def _layout_of_part(
 
 
 def _cpu_block(cell: CellConfig) -> int:
-    """`CPU_BLOCK`, or enough for half of the training pairs."""
-    half = _num_pairs(cell) / 2
-    return min(CPU_BLOCK, math.ceil(half / _PAIRS_TOGETHER) * _PAIRS_TOGETHER)
+    """`CPU_BLOCK`, or less where that is more than half of the training pairs."""
+    half = math.ceil(_num_pairs(cell) / (2 * _PAIRS_TOGETHER)) * _PAIRS_TOGETHER
+    return min(CPU_BLOCK, half)
 
 
 def _num_pairs(cell: CellConfig) -> int:

@@ -16,6 +16,7 @@ from repjax.config import CellConfig, flatten
 from repjax.ensemble import Ensemble
 from repjax.files import read_json, write_json
 from repjax.groups import build_group, real_irreps
+from repjax.lease import Held
 from repjax.lock import locked
 from repjax.metrics import COUNTS, PER_IRREP, SCALARS
 from repjax.parts import Parts, build_ensemble
@@ -25,7 +26,10 @@ from repjax.rules import ConfigError
 
 
 class Stopped(Exception):
-    """A signal asked to stop; the state is saved, and calling again goes on."""
+    """The end for now, with what is trained saved: calling again goes on.
+
+    A signal asked for it, or another process holds the cell's lease.
+    """
 
 
 def train_sweep(
@@ -64,28 +68,33 @@ def train_cell(
     claim_directory(cell, directory)
     if hosts.agree(CellResults.exists(directory)):
         return CellResults.load(directory)
-    with _locked_by_first(directory) as check_lock:
-        ensemble = build_ensemble(cell)
-        checkpoints = Checkpoints(directory / "checkpoints", cell.checkpoint.keep)
-        try:
-            results = _train(ensemble, checkpoints, progress, signals, check_lock)
-        finally:
-            checkpoints.close()
-        if hosts.is_first():
-            check_lock()
-            results.save(directory)
+    try:
+        with _locked(directory) as check_lock:
+            if hosts.agree(CellResults.exists(directory)):  # by whom we waited for
+                return CellResults.load(directory)
+            ensemble = build_ensemble(cell)
+            checkpoints = Checkpoints(
+                directory / "checkpoints",
+                cell.checkpoint.keep,
+                check_lock=check_lock,
+            )
+            try:
+                results = _train(ensemble, checkpoints, progress, signals)
+            finally:
+                checkpoints.close()
+            hosts.by_first(lambda: (check_lock(), results.save(directory)))
+    except (Held, hosts.FirstFailed) as reason:
+        raise Stopped(f"{directory}: {reason}") from None
     progress.finish(results)
     return results
 
 
 @contextlib.contextmanager
-def _locked_by_first(directory: Path) -> Iterator[Callable[[], None]]:
-    """`locked`, where the first host holds the lock for all."""
-    if hosts.is_first():
-        with locked(directory) as check:
-            yield check
-    else:
-        yield lambda: None
+def _locked(directory: Path) -> Iterator[Callable[[], None]]:
+    """`locked`, by the first host for all of them."""
+    with contextlib.ExitStack() as stack:
+        check = hosts.by_first(lambda: stack.enter_context(locked(directory)))
+        yield check or (lambda: None)
 
 
 def reevaluate(directory: Path, only_tables: bool = True) -> CellResults | None:
@@ -175,7 +184,6 @@ def _train(
     checkpoints: Checkpoints,
     progress: Progress,
     signals: Sequence[int],
-    check_lock: Callable[[], None],
 ) -> CellResults:
     """The loop. Its order is fixed: chunk → evaluate if due → save if due → stop.
 
@@ -209,7 +217,6 @@ def _train(
         stop = hosts.any_of(bool(signals))
         overdue = time.monotonic() - saved_at > cell.checkpoint.every_seconds
         if hosts.agree(overdue) or stop or due == len(steps):
-            check_lock()
             trees = {"state": ensemble.to_save(state), "metrics": metrics}
             checkpoints.save(step, trees)
             saved_at = time.monotonic()

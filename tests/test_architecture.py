@@ -45,7 +45,7 @@ MAY_IMPORT = {
     "results": "config rules files metrics",
     "progress": "config files metrics results",
     "train": "hosts typing groups data models losses optim state step analysis plan"
-    " ensemble parts checkpoint lock config rules files metrics results progress",
+    " ensemble parts checkpoint lease lock config rules files metrics results progress",
     "manifest": "backend config files rules ensemble",
     "sweep": "config rules groups data",
     "workdirs": "config rules files groups data sweep",

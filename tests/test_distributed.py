@@ -13,6 +13,7 @@ import chex
 import pytest
 
 from repjax.checkpoint import Checkpoints
+from repjax.lock import locked
 from repjax.parts import build_ensemble
 from repjax.workdirs import read_cell
 from tests.faults.program import RESULTS, checkpoint_steps
@@ -134,3 +135,15 @@ def test_one_process_goes_on_with_what_two_saved(stopped, of_one_process, tmp_pa
     assert "resumed at step" in log.read_text()
     for name, content in of_one_process.items():
         assert (workdir / name).read_bytes() == content, name
+
+
+def test_what_stops_the_first_process_stops_both(tmp_path):
+    """Here the lock of another process, which the first alone asks for."""
+    workdir, logs = tmp_path / "two", [tmp_path / "log0", tmp_path / "log1"]
+    (workdir / "S3_mlp").mkdir(parents=True)
+    with locked(workdir / "S3_mlp"):
+        begin = time.monotonic()
+        assert wait(start_two(workdir, logs), logs) == [2, 75]
+    assert time.monotonic() - begin < 120, "neither waited for the other"
+    assert "is in use by" in logs[0].read_text()
+    assert "the first process could not go on" in logs[1].read_text()

@@ -13,7 +13,7 @@ from repjax.lease import Held, Lease
 def short_times(monkeypatch):
     monkeypatch.setattr(lease, "RENEWAL", 0.05)
     monkeypatch.setattr(lease, "WATCH", 1.0)
-    monkeypatch.setattr(lease, "SETTLING", 0.05)
+    monkeypatch.setattr(lease, "SETTLING", 0.5)
 
 
 @pytest.fixture
@@ -38,7 +38,7 @@ def test_held_while_its_owner_lives(bucket, capsys):
     before = content(bucket)["renewals"]
     with pytest.raises(Held, match="the first"):
         lease_of(bucket, "the second").take()
-    assert "may be of a living process, the first" in capsys.readouterr().out
+    assert ".lock is of the first; watching" in capsys.readouterr().err
     assert content(bucket)["renewals"] > before
     first.check()
     first.give_back()
@@ -46,7 +46,7 @@ def test_held_while_its_owner_lives(bucket, capsys):
     second = lease_of(bucket, "the second")
     second.take()
     second.give_back()
-    assert not capsys.readouterr().out, "a free lease needs no watching"
+    assert not capsys.readouterr().err, "a free lease needs no watching"
 
 
 def test_taken_from_a_dead_owner_who_finds_out(bucket):
@@ -65,27 +65,51 @@ def test_taken_from_a_dead_owner_who_finds_out(bucket):
     second.give_back()
 
 
-def test_of_two_at_the_same_moment_one_holds_it(bucket):
-    both, held = threading.Barrier(2), []
-    leases = [lease_of(bucket, name) for name in ("one", "other")]
+def test_of_two_who_take_it_from_the_dead_the_last_holds_it(bucket):
+    bucket.pipe_file("/cell/.lock", b'{"owner": "the dead", "token": "1"}')
+    leases = {name: lease_of(bucket, name) for name in ("one", "other")}
+    refused = []
 
-    def take(mine):
-        both.wait()
+    def take(name):
         try:
-            mine.take()
-        except Held as owner:
-            held.append(str(owner))
+            leases[name].take()
+        except Held as error:
+            refused.append((name, str(error)))
 
-    threads = [threading.Thread(target=take, args=(mine,)) for mine in leases]
+    threads = [threading.Thread(target=take, args=(name,)) for name in leases]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    (owner,) = held
-    assert content(bucket)["owner"] == owner
-    winner = leases[("one", "other").index(owner)]
-    winner.check()
-    winner.give_back()
+    ((name, reason),) = refused
+    (holder,) = leases.keys() - {name}
+    assert f"held by {holder};" in reason
+    leases[name].give_back()
+    leases[holder].check()
+    leases[holder].give_back()
+
+
+def test_removed_it_is_written_again(bucket):
+    mine = lease_of(bucket, "me")
+    mine.take()
+    bucket.rm_file("/cell/.lock")
+    mine.check()
+    with pytest.raises(Held, match="held by me"):
+        lease_of(bucket, "another").take()
+    mine.give_back()
+
+
+def test_one_that_stood_still_may_have_been_replaced(bucket, monkeypatch):
+    """By another that has ended meanwhile, and so has left nothing."""
+    mine = lease_of(bucket, "me")
+    mine.take()
+    mine._ended.set()
+    mine._thread.join()
+    bucket.rm_file("/cell/.lock")
+    monkeypatch.setattr(lease, "WATCH", 0.0)
+    with pytest.raises(Held):
+        mine.check()
+    mine.give_back()
 
 
 def test_a_damaged_file_is_no_lease(bucket):
