@@ -58,10 +58,12 @@ class Checkpoints:
         self._read_only = read_only
         self._check_lock = check_lock
         self._orbax = ocp.Checkpointer(ocp.CompositeCheckpointHandler())
-        if not read_only and hosts.is_first():
-            self._directory.mkdir(parents=True, exist_ok=True)
-            self._clear_unfinished()
-        hosts.wait_for_all(f"{directory} is open")
+        if not read_only:
+            hosts.by_first(self._open)
+
+    def _open(self) -> None:
+        self._directory.mkdir(parents=True, exist_ok=True)
+        self._clear_unfinished()
 
     def latest_step(self) -> int | None:
         """Step of the newest whole checkpoint, None if there is none.
@@ -69,16 +71,17 @@ class Checkpoints:
         Newer ones that are not whole are named on stderr and, unless this is a reader,
         moved to `damaged/`.
         """
-        step = hosts.agree(self._newest() if hosts.is_first() else _NONE)
+        newest = hosts.by_first(self._newest)
+        step = hosts.agree(_NONE if newest is None else newest)
         return None if step == _NONE else step
 
-    def _newest(self) -> int:
+    def _newest(self) -> int | None:
         for step in sorted(self._steps(), reverse=True):
             fault = self._fault(step)
             if fault is None:
                 return step
             self._set_aside(step, fault)
-        return _NONE
+        return None
 
     def save(self, step: int, trees: Mapping[str, Any]) -> None:
         """Saves named trees as `step`, and removes all but the newest checkpoints.

@@ -35,6 +35,9 @@ _OF_THE_DISK = (
 )  # fmt: skip
 """Errors that are no fault of the program's."""
 
+_OF_A_BUCKET = ("gcsfs", "google", "aiohttp")
+"""Packages whose errors are of the network, the bucket or the right to use it."""
+
 
 class ConfigFileParser(flags.ArgumentParser):
     """Value of --config → its ConfigDict, locked; a ValueError of one line if it fails.
@@ -93,19 +96,27 @@ def run(
             main()
     except ConfigError as error:
         refuse(str(error))
-    except OSError as error:
-        if error.errno not in _OF_THE_DISK:
+    except Exception as error:
+        if (fault := _fault_of_storage(error)) is None:
             raise
-        refuse(
-            f"{error.filename or 'a file'}: {error.strerror}; what was saved before is "
-            "whole: mend this and call again"
-        )
+        refuse(f"{fault}; what was saved before is whole: mend this and call again")
     except (Interrupted, KeyboardInterrupt):
         print("repjax: interrupted; call again to go on", file=sys.stderr)
         sys.exit(STOPPED)
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _fault_of_storage(error: Exception) -> str | None:
+    """What a disk or bucket has to say; None if the error is another's."""
+    if isinstance(error, OSError) and error.errno in _OF_THE_DISK:
+        return f"{error.filename or 'a file'}: {error.strerror}"
+    package = type(error).__module__.partition(".")[0]
+    of_a_bucket = isinstance(error, OSError) and error.errno is None  # as gcsfs raises
+    if of_a_bucket or package in _OF_A_BUCKET:
+        return f"{type(error).__name__}: {error}"
+    return None
 
 
 class Interrupted(BaseException):
@@ -140,7 +151,7 @@ def usable_directory(flag: str, name: str | None) -> Path:
         directory.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise ConfigError(
-            f"{flag}: {name!r}: {error.strerror}; use a directory"
+            f"{flag}: {name!r}: {error.strerror or error}; use a directory"
         ) from None
     except ImportError:
         raise ConfigError(

@@ -43,8 +43,9 @@ def plan_for(cell: CellConfig, devices: Sequence[jax.Device] | None = None) -> P
     """How the runs of `cell` are laid out on `devices`, by default on all."""
     devices = devices or jax.devices()
     on_cpu = devices[0].platform == "cpu"
-    may_share = jax.process_count() == 1
-    return make_plan(cell, len(devices), on_cpu, _memory(devices[0]), may_share)
+    one_host = jax.process_count() == 1
+    mine = next(d for d in devices if d.process_index == jax.process_index())
+    return make_plan(cell, len(devices), on_cpu, _memory(mine), one_host)
 
 
 def _memory(device: jax.Device) -> int | None:

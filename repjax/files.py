@@ -8,10 +8,12 @@ import contextlib
 import io
 import json
 import os
+import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, Any, cast
 
+import fsspec
 from etils import epath
 
 from repjax.rules import ConfigError
@@ -21,7 +23,11 @@ _REMOTE = "gs://"
 
 def as_path(name: str) -> Path:
     """The path that `name` stands for, on this machine or in a bucket."""
-    return cast(Path, epath.Path(name)) if name.startswith(_REMOTE) else Path(name)
+    if not name.startswith(_REMOTE):
+        return Path(name)
+    # What other machines have written since is to be seen.
+    fsspec.config.conf.setdefault("gcs", {})["use_listings_cache"] = False
+    return cast(Path, epath.Path(name))
 
 
 def is_local(path: Path) -> bool:
@@ -50,7 +56,8 @@ def write_atomically(path: Path, write: Callable[[IO[bytes]], object]) -> None:
         OSError: with the name of the file, which that of a full disk lacks.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    # In containers, which may share a folder, all processes have the same number.
+    beside = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
     try:
         with beside.open("wb") as file:
             write(file)

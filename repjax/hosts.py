@@ -45,6 +45,8 @@ def join() -> None:
     count, index = (
         os.environ.get(name) for name in ("JAX_NUM_PROCESSES", "JAX_PROCESS_ID")
     )
+    # It would answer SIGTERM itself, and nobody else would hear of it.
+    jax.config.update("jax_enable_preemption_service", False)
     jax.distributed.initialize(
         num_processes=int(count) if count else None,
         process_id=int(index) if index else None,

@@ -58,11 +58,12 @@ class Lease:
 
     def take(self) -> None:
         """Takes the lease if it is free or its owner dead; `Held` if it lives."""
-        if self._read() is not None or not self._create():
-            self._watch()
-            self._write("overwrite")
-            time.sleep(SETTLING)
-            self.check()
+        while (found := self._read()) is not None or not self._create():
+            if found is not None and self._outlives(found):
+                self._write("overwrite")
+                time.sleep(SETTLING)
+                self.check()
+                break
         self._thread.start()
 
     def give_back(self) -> None:
@@ -93,11 +94,8 @@ class Lease:
             return False
         return True
 
-    def _watch(self) -> None:
-        """Returns when the lease is free, or has not changed for `WATCH` seconds."""
-        found = self._read()
-        if found is None or self._is_mine(found):
-            return
+    def _outlives(self, found: dict[str, Any]) -> bool:
+        """Whether the lease stays as it is for `WATCH` seconds; False if it is gone."""
         print(
             f"repjax: {self._path} is of {found['owner']}; watching for {WATCH:g} s "
             "whether that lives",
@@ -109,9 +107,10 @@ class Lease:
             time.sleep(min(1.0, RENEWAL))
             seen = self._read()
             if seen is None:
-                return
+                return False
             if seen != found:
                 raise Held(seen["owner"])
+        return True
 
     def _is_mine(self, found: dict[str, Any] | None) -> bool:
         return found is not None and found["token"] == self._token
@@ -133,12 +132,13 @@ class Lease:
         self._renewed_at = time.monotonic()
 
     def _read(self) -> dict[str, Any] | None:
-        """The lease; None if there is none, or half of one."""
+        """The lease; None if there is none."""
         try:
             content = self._files.cat_file(self._path)
         except FileNotFoundError:
             return None
         try:
-            return json.loads(content)
-        except ValueError:
-            return None
+            lease = json.loads(content)
+            return {"owner": lease["owner"], "token": lease["token"]} | lease
+        except (ValueError, LookupError, TypeError):
+            return {"owner": "somebody unknown", "token": ""}

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import socket
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -44,6 +45,12 @@ def _flock(path: Path, me: str) -> Iterator[Callable[[], None]]:
                 f"--workdir: {path.parent} is in use by {owner}; wait for it to end, "
                 "or use another --workdir"
             ) from None
+        except OSError as error:  # as on some network disks
+            print(
+                f"repjax: no locks on {path.parent} ({error.strerror}): see to it that "
+                "no other process trains there",
+                file=sys.stderr,
+            )
         file.truncate(0)
         file.write(me)
         file.flush()

@@ -39,7 +39,10 @@ _SHARD = flags.DEFINE_string(
     flag_values=_FLAGS,
 )
 _DRY_RUN = flags.DEFINE_bool(
-    "dry_run", False, "Print the cells and stop.", flag_values=_FLAGS
+    "dry_run",
+    False,
+    "Print the plan and stop: cells, runs, work, memory, time.",
+    flag_values=_FLAGS,
 )
 _DISTRIBUTED = flags.DEFINE_bool(
     "distributed",
@@ -65,9 +68,6 @@ def main() -> None:
     if _DRY_RUN.value:
         print(describe(cells, _SHARD.value))
         return
-    if not cells:
-        print(f"repjax: no run is left for shard {_SHARD.value}")
-        return
     workdir = usable_directory("--workdir", _WORKDIR.value)
     request = {
         "config_file": config_flags.get_config_filename(_FLAGS["config"]),
@@ -75,7 +75,13 @@ def main() -> None:
         "overrides": typed_in,
         "shard": _SHARD.value,
     }
-    train(cells, workdir, request)
+    if cells:
+        train(cells, workdir, request)
+        return
+    from repjax.manifest import write_manifest
+
+    write_manifest(workdir, cells, request)  # so merging knows it for a shard
+    print(f"repjax: no run is left for shard {_SHARD.value}")
 
 
 def train(
@@ -92,24 +98,28 @@ def train(
     from repjax.results import load_workdir
     from repjax.train import Stopped, claim_directory, train_sweep
 
-    backend.prepare()
-    if _DISTRIBUTED.value:
-        join_processes()
-    for cell in cells:  # a conflict in the last one is to be known before the first
-        claim_directory(cell, workdir / cell.name)
-    if hosts.is_first():
-        load_workdir(workdir)  # so is a damaged file of a cell of another sweep
+    def begin() -> None:
+        load_workdir(workdir)  # a damaged file of a cell of another sweep is known now
         write_manifest(workdir, cells, request)
         plans = [plan_for(cell) for cell in cells]
         print(describe(cells, _SHARD.value, plans, backend.device_kind()))
+
+    def write_tables() -> None:
+        results = load_workdir(workdir)
+        write_seeds(results, workdir)
+        write_table3(results, workdir)
+
+    backend.prepare()
+    if _DISTRIBUTED.value:
+        join_processes()
     try:
+        for cell in cells:  # a conflict in the last one is known before the first
+            claim_directory(cell, workdir / cell.name)
+        hosts.by_first(begin)
         with build_progress() if hosts.is_first() else Progress() as progress:
             for _ in train_sweep(cells, workdir, progress):
-                if hosts.is_first():
-                    results = load_workdir(workdir)
-                    write_seeds(results, workdir)
-                    write_table3(results, workdir)
-    except Stopped as stopped:
+                hosts.by_first(write_tables)
+    except (Stopped, hosts.FirstFailed) as stopped:
         print(f"repjax: {stopped}; call again to go on", file=sys.stderr)
         sys.exit(STOPPED)
     if hosts.is_first():

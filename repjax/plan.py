@@ -110,7 +110,7 @@ def make_plan(
     num_devices: int,
     on_cpu: bool,
     memory: int | None,
-    may_share: bool = True,
+    one_host: bool = True,
 ) -> Plan:
     """The widest layout that fits.
 
@@ -127,7 +127,8 @@ def make_plan(
         num_devices: devices that may be used.
         on_cpu: whether they are the cores of one host, which share its memory.
         memory: bytes of each device, or of the host; None if unknown.
-        may_share: whether devices may share a run: those of one host.
+        one_host: whether the devices are of one host: then they may share a run, and
+            those without one may be left out.
 
     Raises:
         ConfigError: not even one run fits, or `runs_per_device` do not.
@@ -136,7 +137,7 @@ def make_plan(
     parts = 1
     while True:
         size = -(-runs // parts)
-        plan = _layout_of_part(cell, size, num_devices, on_cpu, memory, may_share)
+        plan = _layout_of_part(cell, size, num_devices, on_cpu, memory, one_host)
         as_asked = parts == 1 or plan.at_once >= cell.runs_per_device
         if memory is None or (as_asked and plan.total_bytes(on_cpu) <= USABLE * memory):
             return replace(plan, runs=runs, parts=parts)
@@ -156,12 +157,13 @@ def _layout_of_part(
     num_devices: int,
     on_cpu: bool,
     memory: int | None,
-    may_share: bool,
+    one_host: bool,
 ) -> Plan:
     """The widest layout of one part that fits, or else the one that needs least."""
-    devices = num_devices if on_cpu else min(num_devices, runs)
+    # Over several hosts none may be without a device: some take no turn, then.
+    devices = min(num_devices, runs) if one_host and not on_cpu else num_devices
     segments = SEGMENTS if on_cpu and _is_divided(cell) else 1
-    sharing = _sharing(devices, runs, segments) if may_share else 1
+    sharing = _sharing(devices, runs, segments) if one_host else 1
     devices -= devices % sharing
     per_device = -(-runs * sharing // devices)
     at_once = cell.runs_per_device or (1 if on_cpu else per_device)

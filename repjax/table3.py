@@ -42,7 +42,7 @@ def main() -> None:
     if not _WORKDIRS.value:
         raise ConfigError("--workdir: missing; use a directory that was trained in")
     workdirs = [as_path(name) for name in _WORKDIRS.value]
-    directories = [path for workdir in workdirs for path in cell_directories(workdir)]
+    directories = cell_directories(workdirs)
     check_distinct(directories)
     flag, name = (
         ("--out", _OUT.value) if _OUT.value else ("--workdir", _WORKDIRS.value[0])

@@ -70,7 +70,9 @@ def train_cell(
         return CellResults.load(directory)
     try:
         with _locked(directory) as check_lock:
-            if hosts.agree(CellResults.exists(directory)):  # by whom we waited for
+            # Once more: another process may have been here before the lock was ours.
+            claim_directory(cell, directory)
+            if hosts.agree(CellResults.exists(directory)):
                 return CellResults.load(directory)
             ensemble = build_ensemble(cell)
             checkpoints = Checkpoints(
@@ -138,9 +140,12 @@ def claim_directory(cell: CellConfig, directory: Path) -> None:
         ConfigError: the folder was begun with other settings.
     """
     path = directory / "config.json"
-    if not path.exists() and hosts.is_first():
-        write_json(path, cell.to_json())
-    hosts.wait_for_all(f"{cell.name} has its folder")
+
+    def write() -> None:
+        if not path.exists():
+            write_json(path, cell.to_json())
+
+    hosts.by_first(write)
     stored, wanted = read_json(path), flatten(cell.to_json())
     if not isinstance(stored, Mapping):
         raise ConfigError(f"{path}: holds no settings; put back a copy, or remove it")
@@ -155,8 +160,7 @@ def claim_directory(cell: CellConfig, directory: Path) -> None:
             f"{', '.join(differing)}, with which {directory} was begun; "
             "use another --workdir"
         )
-    if hosts.is_first():
-        _set_damaged_results_aside(directory)
+    hosts.by_first(lambda: _set_damaged_results_aside(directory))
 
 
 def _set_damaged_results_aside(directory: Path) -> None:
@@ -187,15 +191,16 @@ def _train(
 ) -> CellResults:
     """The loop. Its order is fixed: chunk → evaluate if due → save if due → stop.
 
-    A checkpoint at step s therefore holds the evaluation at s, and a run restored from
-    it begins with the first chunk after s. Chunks may be cut anywhere: the loop inside
-    is the same program for every length, so the bits are those of an uncut run.
+    An evaluation that is due when a signal came is left to the next call, since it may
+    take minutes. Chunks may be cut anywhere: the loop inside is the same program for
+    every length, so the bits are those of an uncut run.
     """
     cell = ensemble.cell
     steps = evaluation_steps(cell.num_steps, cell.evaluation.num_evaluations)
-    state, metrics, saved = _restore(ensemble, checkpoints, len(steps))
-    step = saved or 0
-    due = 0 if saved is None else int(np.searchsorted(steps, saved, side="right"))
+    state, metrics, step = _restore(ensemble, checkpoints, len(steps))
+    due = int(np.searchsorted(steps, step))
+    if due < len(steps) and np.isfinite(metrics["trained_steps"][:, due]).all():
+        due += 1  # it was measured before it was saved
     progress.start(cell.name, ensemble.num_runs, cell.num_steps, step)
     saved_at, pace = time.monotonic(), _Pace(cell.max_chunk_seconds)
 
@@ -207,14 +212,14 @@ def _train(
                 state, loss = ensemble.train(state, chunk)
                 train_loss = ensemble.fetch(loss)
             step += chunk
-        measured = None
-        if step == steps[due]:
+        stop, measured = hosts.any_of(bool(signals)), None
+        if step == steps[due] and not stop:
             measured = ensemble.evaluate(state)
             for name, values in measured.items():
                 metrics[name][:, due] = values
             due += 1
         progress.update(step, train_loss, measured)
-        stop = hosts.any_of(bool(signals))
+        stop = stop or hosts.any_of(bool(signals))
         overdue = time.monotonic() - saved_at > cell.checkpoint.every_seconds
         if hosts.agree(overdue) or stop or due == len(steps):
             trees = {"state": ensemble.to_save(state), "metrics": metrics}
@@ -241,14 +246,14 @@ def _results(
 
 def _restore(
     ensemble: Ensemble | Parts, checkpoints: Checkpoints, num_evaluations: int
-) -> tuple[Any, dict[str, np.ndarray], int | None]:
-    """State, metrics so far and step of the newest checkpoint; None for a new start."""
+) -> tuple[Any, dict[str, np.ndarray], int]:
+    """State, metrics so far and step of the newest checkpoint, or of a new start."""
     metrics = blank_metrics(
         ensemble.num_runs, num_evaluations, ensemble.basis.characters.shape[0]
     )
     step = checkpoints.latest_step()
     if step is None:
-        return ensemble.init(), metrics, None
+        return ensemble.init(), metrics, 0
     trees = {"state": ensemble.abstract(), "metrics": None}
     saved = checkpoints.restore(step, trees)
     # A metric that was not yet measured when the cell began stays blank.

@@ -10,14 +10,23 @@ from repjax.rules import ConfigError
 from repjax.sweep import expand
 
 
-def cell_directories(workdir: Path) -> list[Path]:
-    """The folders of cells in a workdir, by name; `ConfigError` if there is none."""
-    found = sorted(path.parent for path in workdir.glob("*/config.json"))
-    if not found:
-        raise ConfigError(
-            f"--workdir: '{workdir}' holds no cells; use one that was trained in"
-        )
-    return found
+def cell_directories(workdirs: Iterable[Path]) -> list[Path]:
+    """The folders of cells in each workdir, by name.
+
+    Raises:
+        ConfigError: one was not trained in, or all are shards without a run.
+    """
+    directories = []
+    for workdir in workdirs:
+        found = sorted(path.parent for path in workdir.glob("*/config.json"))
+        if not found and not (workdir / "manifest.json").exists():
+            raise ConfigError(
+                f"--workdir: '{workdir}' holds no cells; use one that was trained in"
+            )
+        directories += found
+    if not directories:
+        raise ConfigError("--workdir: no cells there; add the other shards")
+    return directories
 
 
 def read_cell(directory: Path) -> CellConfig:

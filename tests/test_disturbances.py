@@ -1,6 +1,7 @@
 """What a machine can do to a sweep: nothing that was saved is lost."""
 
 import csv
+import errno
 import json
 import os
 import shutil
@@ -179,6 +180,17 @@ def test_second_process_on_a_cell(tmp_path, capsys):
         third.kill()
         third.wait()
     assert step == before > 0
+
+
+def test_a_disk_without_locks_is_told_and_used(tmp_path, capsys, monkeypatch):
+    def refuse(*_):
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr("fcntl.flock", refuse)
+    sweep = tiny(tmp_path)
+    assert call(main, *sweep.flags("w")) == 0
+    line = one_line(capsys)
+    assert f"no locks on {sweep.workdir('w') / CELL} (No locks available)" in line
 
 
 def test_lock_in_this_process(tmp_path, capsys):

@@ -112,9 +112,11 @@ def test_one_that_stood_still_may_have_been_replaced(bucket, monkeypatch):
     mine.give_back()
 
 
-def test_a_damaged_file_is_no_lease(bucket):
-    bucket.pipe_file("/cell/.lock", b'{"owner": "some')
+@pytest.mark.parametrize("content", [b'{"owner": "some', b"[]", b"{}"])
+def test_one_that_cannot_be_read_is_watched_as_well(bucket, capsys, content):
+    bucket.pipe_file("/cell/.lock", content)
     mine = lease_of(bucket, "me")
     mine.take()
+    assert "is of somebody unknown; watching" in capsys.readouterr().err
     mine.check()
     mine.give_back()

@@ -107,6 +107,39 @@ def test_bad_input_is_one_line_and_exit_code_2(call, trained, arguments, message
     assert not trained
 
 
+def http_error():
+    """What gcsfs raises where a token has run out, by its module's name."""
+    return type("HttpError", (Exception,), {"__module__": "gcsfs.retry"})(
+        "Unauthorized"
+    )
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (OSError(28, "No space left on device", "F"), "F: No space left on device"),
+        (OSError("Forbidden: gs://b/w"), "OSError: Forbidden: gs://b/w"),
+        (http_error(), "HttpError: Unauthorized"),
+    ],
+)
+def test_what_the_storage_says_is_one_line(call, monkeypatch, tmp_path, error, said):
+    def fail(*_):
+        raise error
+
+    monkeypatch.setattr(main, "train", fail)
+    code, _, err = call(S5, f"--workdir={tmp_path}")
+    expected = (
+        f"repjax: {said}; what was saved before is whole: mend this and call again"
+    )
+    assert (code, err) == (2, f"{expected}\n")
+
+
+def test_errors_of_the_program_are_not_hidden(call, monkeypatch, tmp_path):
+    monkeypatch.setattr(main, "train", lambda *_: [][0])
+    with pytest.raises(IndexError):
+        call(S5, f"--workdir={tmp_path}")
+
+
 BAD_FILES = [
     ("def get_config(:\n", "line 1 of "),
     ("x = 1\n", "AttributeError: module 'config_file' has no attribute 'get_config'"),
@@ -215,6 +248,7 @@ def test_a_shard_without_runs_is_no_error(call, trained, tmp_path):
     code, out, _ = call(S5, f"--workdir={tmp_path}", "--shard=8/9")
     assert (code, out) == (0, "repjax: no run is left for shard 8/9\n")
     assert not trained
+    assert json.loads((tmp_path / "manifest.json").read_text())["shard"] == "8/9"
 
 
 def test_shards_do_not_join_processes(call, trained, tmp_path):

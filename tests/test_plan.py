@@ -79,6 +79,11 @@ def test_no_accelerator_is_without_a_run():
     assert make_plan(paper_cell("S5", "mlp", 3), 8, False, GIB).devices == 3
 
 
+def test_no_host_of_several_is_left_without_a_device():
+    plan = make_plan(paper_cell("S5", "mlp", 3), 8, False, GIB, one_host=False)
+    assert (plan.devices, plan.sharing) == (8, 1)
+
+
 def test_a_step_too_large_for_its_device_is_taken_in_smaller_blocks():
     """The S6 transformer, on 1 GiB."""
     cell = paper_cell("S6", "transformer", 1)

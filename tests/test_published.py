@@ -34,7 +34,7 @@ def test_table3_works_on_an_import(published, torch, tmp_path, capsys):
 
 
 def cells(workdir) -> list[CellConfig]:
-    return [read_cell(directory) for directory in cell_directories(workdir)]
+    return [read_cell(directory) for directory in cell_directories([workdir])]
 
 
 def test_other_widths_are_cells_of_their_own(torch, tmp_path):

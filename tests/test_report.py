@@ -28,7 +28,7 @@ TRAINED = (
 
 
 def build(*workdirs, networks=1):
-    directories = [d for w in workdirs for d in report_program.cell_directories(w)]
+    directories = report_program.cell_directories(workdirs)
     manifests = report_program.read_manifests(workdirs)
     return report_program.build_report(directories, networks, manifests)
 

@@ -95,6 +95,20 @@ def test_shards_merge_to_the_table_of_one_sweep(trained, tmp_path, capsys):
     ]
 
 
+def test_a_shard_without_runs_lacks_nothing(trained, tmp_path, capsys):
+    """As the last 8 of 64 shards of the 56 runs of Table 3."""
+    part, merged = tmp_path / "part", tmp_path / "merged"
+    assert call(main, *TINY, f"--workdir={part}", "--shard=6/7") == 0
+    flags = [f"--workdir={trained}", f"--workdir={part}", f"--out={merged}"]
+    capsys.readouterr()
+    assert call(table3, *flags) == 0
+    assert capsys.readouterr().err == ""
+    for name in TABLES:
+        assert (merged / name).read_bytes() == (trained / name).read_bytes()
+    assert call(table3, f"--workdir={part}") == 2
+    assert "no cells there; add the other shards" in capsys.readouterr().err
+
+
 def test_the_same_run_twice_is_refused(trained, tmp_path, capsys):
     copy = tmp_path / "copy"
     shutil.copytree(trained, copy)

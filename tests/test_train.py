@@ -31,7 +31,7 @@ class Watcher(Progress):
     def __init__(self, after=None, act=None):
         self.after, self.act, self.updates = after, act, 0
         self.started_at = None
-        self.steps = []
+        self.steps, self.measured = [], []
 
     def start(self, cell_name, num_runs, num_steps, step):
         self.started_at = step
@@ -39,6 +39,7 @@ class Watcher(Progress):
     def update(self, step, train_loss, metrics):
         self.updates += 1
         self.steps.append(step)
+        self.measured.append(metrics is not None)
         if self.updates == self.after:
             self.act()
 
@@ -105,6 +106,29 @@ def test_a_signal_saves_and_stops_and_the_next_call_goes_on(undisturbed, tmp_pat
     assert resumed.started_at > 0
     chex.assert_trees_all_equal(results.metrics, undisturbed[0].metrics)
     assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+
+
+@pytest.mark.parametrize("chunk", [1, 3, 5])
+def test_an_evaluation_that_is_due_at_a_signal_is_made_by_the_next_call(
+    undisturbed, tmp_path, monkeypatch, chunk
+):
+    train, watcher = Ensemble.train, Watcher()
+
+    def train_and_signal(*arguments):
+        if len(watcher.steps) == chunk:  # one evaluation is before the first chunk
+            os.kill(os.getpid(), signal.SIGTERM)
+        return train(*arguments)
+
+    cell = tiny_cell()
+    with monkeypatch.context() as patch:
+        patch.setattr(Ensemble, "train", train_and_signal)
+        with pytest.raises(Stopped):
+            list(train_sweep([cell], tmp_path, watcher))
+    assert watcher.steps[-1] in evaluation_steps(40, 6), "one was due"
+    assert watcher.measured[0] and not watcher.measured[-1]
+    (results,) = train_sweep([cell], tmp_path, Progress())
+    chex.assert_trees_all_equal(results.metrics, undisturbed[0].metrics)
+    chex.assert_trees_all_equal(final_weights(cell, tmp_path), undisturbed[1])
 
 
 def test_step_0_is_not_measured_again(tmp_path):

@@ -67,7 +67,7 @@ def main() -> None:
     num_networks = _count("--networks", _NETWORKS.value)
     num_panels = _count("--panels", _PANELS.value)
     workdirs = [as_path(workdir) for workdir in _WORKDIRS.value]
-    directories = [d for workdir in workdirs for d in cell_directories(workdir)]
+    directories = cell_directories(workdirs)
 
     flag, name = (
         ("--out", _OUT.value) if _OUT.value else ("--workdir", _WORKDIRS.value[0])

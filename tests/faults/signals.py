@@ -41,7 +41,7 @@ _STOPPED = re.compile(r"^repjax: stopped at step (\d+) of (\w+);", re.MULTILINE)
 class Report:
     """What the signals did."""
 
-    signals: int = 0
+    sigterms: int = 0
     wrong_exits: int = 0
     lost: int = 0
     sweeps: int = 0
@@ -50,11 +50,11 @@ class Report:
 
 
 def run(sweep: Sweep, count: int, seed: int) -> Report:
-    """So many signals, then the end of the sweep."""
+    """So many SIGTERMs, with a SIGINT for three of them, then the end of the sweep."""
     sweep.finish(UNDISTURBED)
     wanted = outcome(sweep.workdir(UNDISTURBED))
     rng, report = random.Random(seed), Report()
-    while report.signals < count:
+    while report.sigterms < count:
         name = f"stopped{report.sweeps}"
         _stop_until_done(sweep, name, count, rng, report)
         report.sweeps += 1
@@ -69,9 +69,9 @@ def _stop_until_done(
 ) -> None:
     stopped: dict[str, int] = {}
     while True:
-        log = sweep.folder / f"{name}.{report.signals}.log"
+        log = sweep.folder / f"{name}.{len(report.reactions)}.log"
         process = sweep.start(name, log)
-        sent = report.signals < count and _stop(process, log, rng, report)
+        sent = report.sigterms < count and _stop(process, log, rng, report)
         code = process.wait(timeout=3600)
         text = log.read_text()
         for cell, step in starts(text):
@@ -110,11 +110,11 @@ def _stop(
     code = process.wait(timeout=3600)
     if code == 0:  # it had done its work
         return False
-    report.signals += 1
+    report.sigterms += number is signal.SIGTERM
     report.reactions.append(time.monotonic() - sent_at)
     when = "starting" if starting else "training"
     print(
-        f"{number.name} {report.signals} while {when}: exit code {code} after "
+        f"{number.name} {len(report.reactions)} while {when}: exit code {code} after "
         f"{report.reactions[-1]:.2f} s",
         flush=True,
     )
@@ -140,7 +140,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--count", type=int, default=20, help="signals (20)")
+    parser.add_argument(
+        "--count", type=int, default=20, help="SIGTERMs (20); SIGINTs come beside them"
+    )
     parser.add_argument("--seed", type=int, default=0, help="of the moments (0)")
     parser.add_argument(
         "--allowance", type=float, default=5.0, help="seconds beyond a chunk (5)"
@@ -156,7 +158,9 @@ def main() -> int:
     print(f"{report.sweeps} sweeps, {report.wrong_exits} exit codes other than 75")
     print(f"slowest reaction {slowest:.2f} s, bound {bound:.1f} s")
     equal = "not identical" if report.different else "identical"
-    print(f"{report.signals} signals, {report.lost} lost, {equal}")
+    interrupts = len(report.reactions) - report.sigterms
+    sent = f"{report.sigterms} SIGTERMs and {interrupts} SIGINTs"
+    print(f"{sent}, {report.lost} lost, {equal}")
     faults = report.wrong_exits or report.lost or report.different
     return int(bool(faults or slowest > bound))
 
