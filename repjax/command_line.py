@@ -147,6 +147,8 @@ def usable_directory(flag: str, name: str | None) -> Path:
     if not name:
         raise ConfigError(f"{flag}: missing; use a directory, which will be created")
     directory = as_path(name)
+    if is_local(directory) and "://" in name:
+        raise ConfigError(f"{flag}: {name!r} is not supported; use a path or gs://…")
     try:
         directory.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -92,6 +92,7 @@ BAD_FLAGS = [
     ([S5, "--dry_run=maybe"], "--dry_run: 'maybe' is not allowed; use true or false"),
     ([S5, "workdir"], "'workdir' is not a flag; use --flag=value"),
     ([S5, "--shard=4/4"], "shard: '4/4' is not allowed; use i/n with 0 <= i < n"),
+    ([S5, "--workdir=s3://b/w"], "--workdir: 's3://b/w' is not supported; use a path"),
     ([S5, f"--workdir={__file__}"], f"--workdir: '{__file__}': File exists; use a dir"),
     ([S5, f"--workdir={__file__}/x"], f"--workdir: '{__file__}/x': Not a directory"),
 ]
