@@ -14,7 +14,7 @@ from ml_collections import config_flags
 from repjax import command_line
 from repjax.command_line import STOPPED, usable_directory
 from repjax.config import CellConfig, from_config_dict
-from repjax.plan import describe
+from repjax.plan import describe, describe_shards
 from repjax.rules import ConfigError
 from repjax.sweep import expand, parse_shard, take_shard
 
@@ -62,11 +62,14 @@ def main() -> None:
         raise ConfigError("--distributed: not with --shard, whose processes never meet")
     config = from_config_dict(_CONFIG.value)
     typed_in = config_flags.get_override_values(_FLAGS["config"])
-    cells = expand(config, typed_in)
+    cells = sweep = expand(config, typed_in)
     if _SHARD.value is not None:
-        cells = take_shard(cells, *parse_shard(_SHARD.value))
+        index, count = parse_shard(_SHARD.value)
+        cells = take_shard(sweep, index, count)
     if _DRY_RUN.value:
         print(describe(cells, _SHARD.value))
+        if _SHARD.value is not None:
+            print(describe_shards(sweep, count))
         return
     workdir = usable_directory("--workdir", _WORKDIR.value)
     request = {

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from repjax.config import CellConfig
 from repjax.groups import build_group, real_irreps
 from repjax.rules import ConfigError
-from repjax.sweep import estimate_cost
+from repjax.sweep import divide, estimate_cost
 
 USABLE = 0.8
 """Share of a device's memory that may be planned with."""
@@ -268,6 +268,15 @@ def describe(
         times = (f"{name} {_time(sum(flop) / rate)}" for name, rate in RATES.items())
         lines.append(f"about: {', '.join(times)}")
     return "\n".join(lines)
+
+
+def describe_shards(sweep: Sequence[CellConfig], count: int) -> str:
+    """How evenly the runs of a sweep are divided, in a line."""
+    loads = [
+        sum(len(cell.seeds) * estimate_cost(cell) for cell in cells)
+        for cells in divide(sweep, count)
+    ]
+    return f"{count} shards of {min(loads):.1e} to {max(loads):.1e} flop"
 
 
 def _rate_of(device_kind: str) -> float | None:

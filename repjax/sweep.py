@@ -4,7 +4,7 @@ import dataclasses
 import heapq
 import itertools
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from fnmatch import fnmatchcase
 
 from repjax.config import LAST_SEED, SWEEPABLE, CellConfig, Config, flatten, parse
@@ -138,8 +138,13 @@ def parse_shard(shard: str) -> tuple[int, int]:
     return int(match[1]), int(match[2])
 
 
-def take_shard(cells: list[CellConfig], index: int, count: int) -> list[CellConfig]:
-    """The runs that process `index` of `count` trains, as cells of fewer seeds.
+def take_shard(cells: Sequence[CellConfig], index: int, count: int) -> list[CellConfig]:
+    """The runs that process `index` of `count` trains, as cells of fewer seeds."""
+    return divide(cells, count)[index]
+
+
+def divide(cells: Sequence[CellConfig], count: int) -> list[list[CellConfig]]:
+    """The runs of a sweep in `count` shards, each as cells of fewer seeds.
 
     Runs go, the dearest first, to the shard with least to do: no shard then takes more
     than 4/3 of the best possible time (Graham 1969), and every process finds the same
@@ -152,13 +157,15 @@ def take_shard(cells: list[CellConfig], index: int, count: int) -> list[CellConf
     ]
     runs.sort(key=lambda run: (-run[0], run[1], run[2]))
     loads = [(0.0, shard) for shard in range(count)]
-    mine: dict[int, list[int]] = {}
+    shards: list[dict[int, list[int]]] = [{} for _ in range(count)]
     for cost, i, seed in runs:
         load, shard = heapq.heappop(loads)
         heapq.heappush(loads, (load + cost, shard))
-        if shard == index:
-            mine.setdefault(i, []).append(seed)
+        shards[shard].setdefault(i, []).append(seed)
     return [
-        dataclasses.replace(cells[i], seeds=tuple(seeds))
-        for i, seeds in sorted(mine.items())
+        [
+            dataclasses.replace(cells[i], seeds=tuple(seeds))
+            for i, seeds in sorted(shard.items())
+        ]
+        for shard in shards
     ]

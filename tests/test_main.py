@@ -1,5 +1,6 @@
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -243,6 +244,13 @@ def test_dry_run_prints_cells_and_needs_no_workdir(call, trained):
     assert out.startswith("S5_mlp ")
     assert "2 cells, 8 runs" in out
     assert not trained
+
+
+def test_dry_run_says_how_even_the_shards_are(call, trained):
+    code, out, _ = call(S5, "--dry_run", "--shard=1/3")
+    first, *_, last = out.splitlines()
+    assert (code, first) == (0, "shard 1/3:")
+    assert re.fullmatch(r"3 shards of \d\.\de\+14 to \d\.\de\+14 flop", last)
 
 
 def test_a_shard_without_runs_is_no_error(call, trained, tmp_path):
