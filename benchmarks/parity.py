@@ -153,7 +153,7 @@ def measure(runs: Sequence[PublishedRun]) -> Iterator[tuple[CellResults, int, Pa
         workdir = Path(name)
         if failures := published.write_runs(runs, workdir):
             raise ConfigError("; ".join(failures))
-        cells = table3.final_results(cell_directories(workdir))
+        cells = table3.final_results(cell_directories([workdir]))
     places = {
         (_settings(results.cell), seed): (results, place)
         for results in cells

@@ -190,7 +190,7 @@ def test_ensemble_without_a_compiler_says_so(torch, monkeypatch, capsys):
     def no_compiler(*_):
         raise RuntimeError("no C++ compiler")
 
-    monkeypatch.setattr(torch, "compile", lambda function: no_compiler)
+    monkeypatch.setattr(torch, "compile", lambda *_, **__: no_compiler)
     cell = tiny_cell(num_seeds=2)
     ensemble = Ensemble(cell, jax.devices()[:1])
     start = ensemble.fetch(ensemble.init())
