@@ -1,10 +1,11 @@
-"""Seconds from the command to the end of the first step, cold and warm.
+"""Seconds from the command to the end of a training of one step, cold and warm.
 
 python benchmarks/startup.py [--cells=a5-mlp,s5-mlp] [--out=F.json]
 
 Runs `python -m repjax.main` for one step, first with no compiled program on disk, then
 with those that the first call left there. In between lie imports, irreps, compilation,
-a full evaluation at step 0 and the step.
+full evaluations at steps 0 and 1, the step and a checkpoint: an upper bound of the time
+to the first step, which is far less where evaluations are long (S6).
 """
 
 import os

@@ -260,8 +260,10 @@ def describe(
         return "\n".join(lines)
     rate = _rate_of(device_kind)
     if plans and rate:
+        # Devices that share no run wait for the one with most of them.
         seconds = sum(
-            work / (rate * plan.devices) for work, plan in zip(flop, plans, strict=True)
+            -(-plan.runs // plan.teams) * estimate_cost(cell) / (rate * plan.sharing)
+            for cell, plan in zip(cells, plans, strict=True)
         )
         lines.append(f"about {_time(seconds)} on this machine")
     else:

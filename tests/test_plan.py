@@ -177,3 +177,12 @@ def test_time_is_that_of_the_devices_that_are_there(kind, known):
     *_, last = describe([cell], None, [plan], kind).splitlines()
     assert last.endswith("on this machine") == known
     assert ("H100" in last) != known
+
+
+def test_cores_without_a_run_save_no_time():
+    cell = paper_cell("A5", "mlp", 1)
+    times = {
+        cores: describe([cell], None, [make_plan(cell, cores, True, 8 * GIB)], "cpu")
+        for cores in (1, 8)
+    }
+    assert times[1].splitlines()[-1] == times[8].splitlines()[-1]

@@ -4,6 +4,7 @@ import math
 
 import jax.numpy as jnp
 import numpy as np
+import pytest
 
 from repjax.models import Transformer
 from tests import textbook
@@ -14,12 +15,24 @@ SIZES = {"num_heads": 3, "d_model": 10, "d_head": 4, "d_mlp": 12}
 ORDER = 8
 
 
-def test_network_is_the_textbooks():
-    comparison.check_forward("transformer", ORDER, **SIZES)
+# Small groups' weights are folded into one readout, large ones' (S6) are not.
+BOTH_WAYS = pytest.mark.parametrize(("order", "folded"), [(ORDER, True), (24, False)])
 
 
-def test_gradient_is_that_of_the_textbook():
-    comparison.check_gradient("transformer", ORDER, **SIZES)
+@BOTH_WAYS
+def test_network_is_the_textbooks(order, folded):
+    comparison.check_forward("transformer", order, **SIZES)
+    model = Transformer(order=order, **SIZES)
+    weights = textbook.random_weights(4, "transformer", order, **SIZES)
+    tables = quick_jit(lambda params: model.apply(params, method="tables"))(
+        {"params": weights}
+    )
+    assert ("write" not in tables) == folded
+
+
+@BOTH_WAYS
+def test_gradient_is_that_of_the_textbook(order, folded):
+    comparison.check_gradient("transformer", order, **SIZES)
 
 
 def test_weights_are_the_papers():
