@@ -192,8 +192,9 @@ def _train(
     """The loop. Its order is fixed: chunk → evaluate if due → save if due → stop.
 
     An evaluation that is due when a signal came is left to the next call, since it may
-    take minutes. Chunks may be cut anywhere: the loop inside is the same program for
-    every length, so the bits are those of an uncut run.
+    take minutes; not the last, with which the cell is done. Chunks may be cut anywhere:
+    the loop inside is the same program for every length, so the bits are those of an
+    uncut run.
     """
     cell = ensemble.cell
     steps = evaluation_steps(cell.num_steps, cell.evaluation.num_evaluations)
@@ -213,7 +214,7 @@ def _train(
                 train_loss = ensemble.fetch(loss)
             step += chunk
         stop, measured = hosts.any_of(bool(signals)), None
-        if step == steps[due] and not stop:
+        if step == steps[due] and (not stop or step == cell.num_steps):
             measured = ensemble.evaluate(state)
             for name, values in measured.items():
                 metrics[name][:, due] = values

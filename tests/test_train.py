@@ -131,6 +131,25 @@ def test_an_evaluation_that_is_due_at_a_signal_is_made_by_the_next_call(
     chex.assert_trees_all_equal(final_weights(cell, tmp_path), undisturbed[1])
 
 
+def test_a_signal_in_the_last_chunk_finds_a_finished_cell(
+    undisturbed, tmp_path, monkeypatch
+):
+    """A checkpoint of the last step counts as finished, so it holds all metrics."""
+    train = Ensemble.train
+
+    def train_and_signal(ensemble, state, num_steps):
+        if int(state.step.max()) + num_steps == 40:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return train(ensemble, state, num_steps)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Ensemble, "train", train_and_signal)
+        with pytest.raises(Stopped, match="stopped after"):
+            list(train_sweep([tiny_cell()], tmp_path, Progress()))
+    (results,) = train_sweep([tiny_cell()], tmp_path, Progress())
+    chex.assert_trees_all_equal(results.metrics, undisturbed[0].metrics)
+
+
 def test_step_0_is_not_measured_again(tmp_path):
     cell = tiny_cell(num_steps=3)
     watcher = Watcher(1, lambda: os.kill(os.getpid(), signal.SIGTERM))
