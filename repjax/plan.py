@@ -7,6 +7,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from repjax.analysis.memory import floats_of_evaluation
 from repjax.config import CellConfig
 from repjax.groups import build_group, real_irreps
 from repjax.rules import ConfigError
@@ -35,9 +36,6 @@ few pairs take two smaller blocks, which make S4 and D12 (172 pairs) 6 % faster.
 
 _PAIRS_TOGETHER = 48
 """Width in which products take pairs."""
-
-BLOCK_ELEMENTS = 2**21
-"""Floats in the largest array of an evaluation's block: near the cache of a core."""
 
 SEGMENTS = 8
 """Parts that the pairs of a costly step are added up in, so that cores can share them.
@@ -174,7 +172,7 @@ def _layout_of_part(
         # The states before and after a chunk, and what one turn needs.
         needed = 2 * slots * state_bytes(cell) + max(
             at_once * step_bytes(cell, block),
-            min(at_once, EVALUATIONS_AT_ONCE) * evaluation_bytes(cell),
+            min(at_once, EVALUATIONS_AT_ONCE) * evaluation_bytes(cell, on_cpu),
         )
         plan = Plan(runs, 1, devices, slots, at_once, block, segments, sharing, needed)
         if memory is None or plan.total_bytes(on_cpu) <= USABLE * memory:
@@ -318,15 +316,14 @@ def step_bytes(cell: CellConfig, block: int) -> int:
     return _FLOAT * floats
 
 
-def evaluation_bytes(cell: CellConfig) -> int:
-    """What an evaluation of one run needs besides its state.
-
-    Blocks of pairs, and for each irrep the logits that go with it: for ρ(a), for ρ(b)
-    and twice for ρ(ab).
-    """
+def evaluation_bytes(cell: CellConfig, on_cpu: bool) -> int:
+    """What an evaluation of one run needs besides its state."""
     group = build_group(cell.group)
-    parts = 4 * len(real_irreps(group))
-    return _FLOAT * ((parts + 8) * group.order**2 + 8 * BLOCK_ELEMENTS)
+    transformer = cell.architecture == "transformer"
+    width = cell.transformer.d_mlp if transformer else cell.mlp.hidden_dim
+    return _FLOAT * floats_of_evaluation(
+        group.order, len(real_irreps(group)), width, on_cpu
+    )
 
 
 def _floats_per_pair(cell: CellConfig, order: int) -> int:

@@ -35,7 +35,7 @@ MAY_IMPORT = {
     "step": "typing groups data models losses optim state config blocks",
     "analysis": "typing groups data models losses metrics",
     # All runs of a cell, and the host.
-    "plan": "config groups rules sweep data",
+    "plan": "config groups rules sweep data analysis",
     "ensemble": "hosts typing groups data models losses optim state blocks step"
     " analysis plan config metrics backend",
     "parts": "config ensemble state",

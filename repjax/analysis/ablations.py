@@ -5,10 +5,13 @@ Nothing is projected pair by pair: an irrep acts on means of the hidden layer ov
 with the same a, b or label, and the logits it stands for are n × n tables.
 """
 
+from collections.abc import Callable
+
 import jax
 import jax.numpy as jnp
 
 from repjax.analysis.basis import Basis
+from repjax.analysis.memory import irreps_at_once
 from repjax.analysis.passes import PairSums, losses_without
 from repjax.losses import cross_entropy
 from repjax.models import Model
@@ -28,27 +31,25 @@ def ablated_losses(
     Restricted: over all pairs, the logits (P h_ab)[ab] · U alone. Excluded: over the
     training pairs, the logits (h[a, b] − (P h_ab)[ab]) · U.
     """
-    together = key.astype(jnp.float32)[None] @ basis.member
-    selections = jnp.concatenate([together, basis.member])
-    unembedding = model.apply(params, method="unembedding")
-    parts = _logits_of_parts(sums.hidden_ab @ unembedding, selections, basis)
+    logits = sums.hidden_ab @ model.apply(params, method="unembedding")
     share = sums.count / jnp.sum(sums.count)
     everyone = jnp.arange(model.order)
-    restricted = jax.lax.map(
-        lambda part: jnp.dot(share, cross_entropy(part, everyone)), parts
-    )
 
-    def excluded(parts):
-        return losses_without(
+    def losses(selections):
+        parts = _logits_of_parts(logits, selections, basis)
+        excluded = losses_without(
             model, params, train_pairs, basis.labels, {"ab": parts}, residual=False
-        )["ab"]
+        )
+        restricted = jax.lax.map(
+            lambda part: jnp.dot(share, cross_entropy(part, everyone)), parts
+        )
+        return {"restricted_loss": restricted, "excluded_loss": excluded["ab"]}
 
-    return {
-        "restricted_loss": restricted[0],
-        "irrep_restricted_loss": restricted[1:],
-        # Apart, so that who wants the first alone need not wait for every irrep.
-        "excluded_loss": excluded(parts[:1])[0],
-        "irrep_excluded_loss": excluded(parts[1:]),
+    # Apart, so that who wants the first alone need not wait for every irrep.
+    together = losses(key.astype(jnp.float32)[None] @ basis.member)
+    by_irrep = _by_irrep(losses, basis)
+    return {name: loss[0] for name, loss in together.items()} | {
+        f"irrep_{name}": loss for name, loss in by_irrep.items()
     }
 
 
@@ -58,15 +59,35 @@ def losses_without_directions(
     """Loss over all pairs without the part of h~ in ρ(a), in ρ(b) or in ρ(ab)."""
     unembedding = model.apply(params, method="unembedding")
     means = {"a": sums.hidden_a, "b": sums.hidden_b, "ab": sums.hidden_ab}
-    removed = {
-        of: _logits_of_parts(
-            (mean - sums.hidden_mean) @ unembedding, basis.member, basis
-        )
-        for of, mean in means.items()
-    }
     pairs = jnp.arange(model.order**2)
-    losses = losses_without(model, params, pairs, basis.labels, removed, residual=True)
-    return {f"without_{of}_loss": loss for of, loss in losses.items()}
+
+    def losses(selections):
+        removed = {
+            of: _logits_of_parts(
+                (mean - sums.hidden_mean) @ unembedding, selections, basis
+            )
+            for of, mean in means.items()
+        }
+        return losses_without(
+            model, params, pairs, basis.labels, removed, residual=True
+        )
+
+    return {f"without_{of}_loss": x for of, x in _by_irrep(losses, basis).items()}
+
+
+def _by_irrep(
+    losses: Callable[[Float[Array, "part group"]], dict[str, Float[Array, " part"]]],
+    basis: Basis,
+) -> dict[str, Float[Array, " irrep"]]:
+    """`losses` of every irrep, from its Fourier columns, as many in a turn as fit."""
+    num_irreps, order = basis.member.shape
+    size = irreps_at_once(order, num_irreps)
+    if size == num_irreps:
+        return losses(basis.member)
+    turns = -(-num_irreps // size)
+    padded = jnp.pad(basis.member, ((0, turns * size - num_irreps), (0, 0)))
+    by_turn = jax.lax.map(losses, padded.reshape(turns, size, order))
+    return jax.tree.map(lambda x: x.reshape(-1)[:num_irreps], by_turn)
 
 
 def _logits_of_parts(

@@ -7,8 +7,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from repjax.analysis import passes
-from repjax.analysis.basis import build_basis, fraction_explained
+from repjax.analysis import memory
+from repjax.analysis.basis import Basis, build_basis, fraction_explained
 from repjax.analysis.evaluate import evaluate
 from repjax.config import OptimizerConfig
 from repjax.data import labels
@@ -122,18 +122,64 @@ def test_blocks_change_nothing(monkeypatch):
     rows, network = 3, Network("D5", "mlp")
     width = max(network.group.order, SIZES["mlp"]["hidden_dim"])
     elements = rows * network.group.order * width
-    monkeypatch.setitem(passes._BLOCK_ELEMENTS, "cpu", elements)
-    assert passes._rows_per_block(network.group.order, width) == rows
+    monkeypatch.setattr(memory, "_CPU_BLOCK_ELEMENTS", elements)
+    assert memory.rows_at_once(network.group.order, width, True) == rows
     metrics = network.evaluator()(network.random)
     assert_same_metrics(metrics, network.expected(network.random))
 
 
-def test_blocks_hold_no_more_than_they_may():
+def test_turns_of_irreps_change_nothing(monkeypatch):
+    """5 irreps of D7, two at once: the last turn has one."""
+    network = Network("D7", "mlp")
+    order, num_irreps = network.group.order, network.basis.member.shape[0]
+    monkeypatch.setattr(memory, "_TABLE_ELEMENTS", 2 * order**2)
+    assert (num_irreps, memory.irreps_at_once(order, num_irreps)) == (5, 2)
+    metrics = network.evaluator()(network.random)
+    assert_same_metrics(metrics, network.expected(network.random))
+
+
+@pytest.mark.parametrize("architecture", ["mlp", "transformer"])
+@pytest.mark.parametrize(
+    ("order", "num_irreps"), [(60, 5), (113, 57), (720, 11), (2000, 1001)]
+)
+def test_no_array_grows_with_the_cube_of_the_order(architecture, order, num_irreps):
+    """Of A5, C113, S6, and of C2000, where a table for each irrep would be 4e9 floats.
+
+    Programs are compiled, not run; XLA then says what they would need.
+    """
+    model = ARCHITECTURES[architecture](order=order)
+    one = jnp.zeros(1, jnp.int32)
+    params = jax.eval_shape(model.init, jax.random.key(0), one, one)
+    pairs = jax.ShapeDtypeStruct((order**2 * 2 // 5,), jnp.int32)
+    table, by_irrep = (order, order), (num_irreps, order)
+    basis = {
+        "fourier": jax.ShapeDtypeStruct(table, jnp.float32),
+        "member": jax.ShapeDtypeStruct(by_irrep, jnp.float32),
+        "characters": jax.ShapeDtypeStruct(by_irrep, jnp.float32),
+        "labels": jax.ShapeDtypeStruct(table, jnp.int32),
+        "product": jax.ShapeDtypeStruct(table, jnp.int32),
+    }
+    lowered = jax.jit(
+        lambda params, pairs, basis: evaluate(model, params, pairs, Basis(**basis))
+    ).lower(params, pairs, basis)
+    needed = lowered.compile().memory_analysis().temp_size_in_bytes
+    width = jax.eval_shape(
+        lambda params: model.apply(params, method="unembedding"), params
+    ).shape[0]
+    planned = 4 * memory.floats_of_evaluation(order, num_irreps, width, on_cpu=True)
+    assert planned / 4 < needed < planned
+
+
+def test_what_exists_at_once_is_bounded():
     for order, width in [(6, 4), (120, 128), (720, 128), (720, 512), (5040, 128)]:
-        rows = passes._rows_per_block(order, width)
-        assert 1 <= rows <= order
-        most = passes._BLOCK_ELEMENTS["cpu"]
-        assert rows == 1 or rows * order * max(order, width) <= most
+        for on_cpu, most in ((True, 2**16), (False, 2**21)):
+            rows = memory.rows_at_once(order, width, on_cpu)
+            assert 1 <= rows <= order
+            assert rows == 1 or rows * order * max(order, width) <= most
+        for num_irreps in (1, 11, order // 2 + 1):
+            at_once = memory.irreps_at_once(order, num_irreps)
+            assert 1 <= at_once <= num_irreps
+            assert at_once == 1 or at_once * order**2 <= 2**24
 
 
 @pytest.mark.parametrize("name", ["C8", "D6", "A4", "Q8"])
