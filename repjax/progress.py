@@ -39,7 +39,7 @@ class Progress:
         """The cell is at `step`: last losses of a chunk (run), all metrics if new."""
 
     def finish(self, results: CellResults) -> None:
-        """The cell is done."""
+        """The cell is done, or was when it began."""
 
     def __enter__(self) -> "Progress":
         """Nothing is shown before `start`."""
@@ -178,8 +178,8 @@ class PlainProgress(Progress):
         """The last state, then one line per run with its key irreps."""
         status = self._status
         self.__exit__()
-        if status is not None:
-            self._print(f"{status.cell_name}: done in {status.total()}")
+        done = f"done in {status.total()}" if status else "was finished before"
+        self._print(f"{results.cell.name}: {done}")
         for line in run_lines(results):
             self._print(line)
 

@@ -66,29 +66,16 @@ def train_cell(
     """
     directory = workdir / cell.name
     claim_directory(cell, directory)
-    if hosts.agree(CellResults.exists(directory)):
-        return CellResults.load(directory)
-    try:
-        with _locked(directory) as check_lock:
-            # Once more: another process may have been here before the lock was ours.
-            claim_directory(cell, directory)
-            if hosts.agree(CellResults.exists(directory)):
-                return CellResults.load(directory)
-            ensemble = build_ensemble(cell)
-            checkpoints = Checkpoints(
-                directory / "checkpoints",
-                cell.checkpoint.keep,
-                check_lock=check_lock,
-            )
-            try:
-                results = _train(ensemble, checkpoints, progress, signals)
-            finally:
-                checkpoints.close()
-            hosts.by_first(lambda: (check_lock(), results.save(directory)))
-    except (Held, hosts.FirstFailed) as reason:
-        raise Stopped(f"{directory}: {reason}") from None
+    results = _finished(directory) or _train(cell, directory, progress, signals)
     progress.finish(results)
     return results
+
+
+def _finished(directory: Path) -> CellResults | None:
+    """What the cell gave if it was trained to the end before."""
+    if hosts.agree(CellResults.exists(directory)):
+        return CellResults.load(directory)
+    return None
 
 
 @contextlib.contextmanager
@@ -184,12 +171,38 @@ _MAY_CHANGE = (
 
 
 def _train(
+    cell: CellConfig, directory: Path, progress: Progress, signals: Sequence[int]
+) -> CellResults:
+    """Trains the cell to the end, alone in its folder, and saves what it gave."""
+    try:
+        with _locked(directory) as check_lock:
+            # Once more: another process may have been here before the lock was ours.
+            claim_directory(cell, directory)
+            if results := _finished(directory):
+                return results
+            ensemble = build_ensemble(cell)
+            checkpoints = Checkpoints(
+                directory / "checkpoints",
+                cell.checkpoint.keep,
+                check_lock=check_lock,
+            )
+            try:
+                results = _loop(ensemble, checkpoints, progress, signals)
+            finally:
+                checkpoints.close()
+            hosts.by_first(lambda: (check_lock(), results.save(directory)))
+            return results
+    except (Held, hosts.FirstFailed) as reason:
+        raise Stopped(f"{directory}: {reason}") from None
+
+
+def _loop(
     ensemble: Ensemble | Parts,
     checkpoints: Checkpoints,
     progress: Progress,
     signals: Sequence[int],
 ) -> CellResults:
-    """The loop. Its order is fixed: chunk → evaluate if due → save if due → stop.
+    """Its order is fixed: chunk → evaluate if due → save if due → stop.
 
     An evaluation that is due when a signal came is left to the next call, since it may
     take minutes; not the last, with which the cell is done. Chunks may be cut anywhere:

@@ -72,7 +72,7 @@ def test_lines_come_every_ten_seconds_and_at_the_end(plain, clock):
 
 @pytest.mark.parametrize("resumed", [0, 9_000])
 def test_rate_counts_only_the_work_since_the_start(plain, clock, resumed):
-    plain.start("S5_mlp", 1, 20_000, resumed)
+    plain.start("S4_mlp", 1, 20_000, resumed)
     plain.update(resumed, None, None)
     clock.now += 60  # compilation: not a step of work
     plain.update(resumed + 1, LOSS[:1], None)
@@ -81,7 +81,7 @@ def test_rate_counts_only_the_work_since_the_start(plain, clock, resumed):
     assert "  100 steps/s (100 run-steps/s)" in lines(plain)[-1]
     clock.now += 30
     plain.finish(make_results(make_cell(seeds=(1,))))
-    assert "S5_mlp: done in 0:01:40  10 steps/s" in lines(plain)[-2]
+    assert "S4_mlp: done in 0:01:40  10 steps/s" in lines(plain)[-2]
     assert ("resumed at step 9,000" in lines(plain)[0]) == bool(resumed)
 
 

@@ -3,17 +3,19 @@ import signal
 import subprocess
 import sys
 import time
+from io import StringIO
 from pathlib import Path
 
 import chex
 import jax
 import numpy as np
 import pytest
+from rich.console import Console
 
 from repjax.checkpoint import Checkpoints
 from repjax.ensemble import Ensemble
 from repjax.metrics import COUNTS, PER_IRREP, SCALARS
-from repjax.progress import Progress
+from repjax.progress import PlainProgress, Progress, run_lines
 from repjax.rules import ConfigError
 from repjax.train import Stopped, evaluation_steps, reevaluate, train_cell, train_sweep
 from tests.tiny import tiny_cell
@@ -176,10 +178,12 @@ def test_other_devices_go_on(undisturbed, tmp_path, monkeypatch):
 def test_a_finished_cell_is_read_back(undisturbed, tmp_path):
     cell = tiny_cell(num_steps=3)
     first = train_cell(cell, tmp_path, Progress())
-    watcher = Watcher()
-    again = train_cell(cell, tmp_path, watcher)
-    assert watcher.started_at is None
+    console = Console(file=StringIO(), width=200)
+    again = train_cell(cell, tmp_path, PlainProgress(console))
     chex.assert_trees_all_equal(first.metrics, again.metrics)
+    heading, *runs = console.file.getvalue().splitlines()
+    assert heading == f"{cell.name}: was finished before"
+    assert runs == list(run_lines(first))
 
 
 def test_other_settings_in_the_same_folder_are_refused(tmp_path):
