@@ -13,7 +13,7 @@ def get_config() -> ConfigDict:
 
     # What to train: every group with every architecture.
     config.groups = ("S5",)  # C<n>, D<n>, S<n>, A<n>, or table files .npy .csv .txt
-    config.architectures = ("mlp",)  # mlp, bilinear, transformer
+    config.architectures = ("mlp",)  # mlp, transformer, bilinear
     config.num_seeds = 4  # runs per cell
     config.first_seed = 1  # seeds are first_seed, first_seed + 1, …
     config.task = "a*b"  # word in a, b, a^-1, b^-1 that labels the pair (a, b)

@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 
 from ml_collections import ConfigDict
 
+from repjax.architectures import ARCHITECTURES, MlpSizes, Sizes, TransformerSizes
 from repjax.rules import (
     ConfigError,
     Rule,
@@ -29,8 +30,6 @@ from repjax.rules import (
     text,
 )
 
-ARCHITECTURES = ("mlp", "bilinear", "transformer")
-SIZE = integer(at_least=1, at_most=1_000_000)
 STEPS = integer(at_least=1, at_most=2**31 - 1)
 NUM_SEEDS = integer(at_least=1, at_most=100_000)
 LAST_SEED = 2**31 - 1
@@ -48,25 +47,6 @@ class OptimizerConfig:
     beta1: float = setting(real(at_least=0.0, below=1.0))
     beta2: float = setting(real(at_least=0.0, below=1.0))
     eps: float = setting(real(above=0.0))
-
-
-@dataclass(frozen=True, kw_only=True)
-class MlpConfig:
-    """Sizes of the MLP and of the bilinear network."""
-
-    embed_dim: int = setting(SIZE)
-    hidden_dim: int = setting(SIZE)
-
-
-@dataclass(frozen=True, kw_only=True)
-class TransformerConfig:
-    """Sizes of the transformer, and the spread of its initial weights."""
-
-    num_heads: int = setting(SIZE)
-    d_model: int = setting(SIZE)
-    d_head: int = setting(SIZE)
-    d_mlp: int = setting(SIZE)
-    init_scale: float = setting(real(above=0.0))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,8 +73,8 @@ class RunSettings:
     train_fraction: float = setting(real(above=0.0, below=1.0))
     matmul_precision: str = setting(choice("default", "high", "highest"))
     optimizer: OptimizerConfig
-    mlp: MlpConfig
-    transformer: TransformerConfig
+    mlp: MlpSizes
+    transformer: TransformerSizes
     evaluation: EvaluationConfig
     checkpoint: CheckpointConfig
     max_chunk_seconds: float = setting(real(above=0.0))
@@ -211,6 +191,11 @@ class CellConfig(RunSettings):
         default=(),
         metadata={"rule": several(choice(*SWEEPABLE), "keys of settings", at_least=0)},
     )
+
+    @property
+    def sizes(self) -> Sizes:
+        """Those of its architecture."""
+        return getattr(self, ARCHITECTURES[self.architecture].sizes)
 
     @property
     def name(self) -> str:

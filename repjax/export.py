@@ -24,7 +24,7 @@ from repjax.config import CellConfig
 from repjax.files import as_path, write_atomically
 from repjax.groups import build_group
 from repjax.groups.families import build_permutations
-from repjax.reference.formats import TENSORS, zero_biases
+from repjax.reference.formats import tensor_name, zero_biases
 from repjax.rules import ConfigError
 from repjax.workdirs import read_cell
 
@@ -130,9 +130,9 @@ def save_export(run: Export, path: Path) -> None:
     """Writes `path`, whole or not at all."""
     from safetensors.numpy import save
 
-    theirs = TENSORS[run.cell.architecture]
-    tensors = {theirs[name]: w for name, w in run.weights.items()}
-    if run.cell.architecture == "transformer":
+    kind = run.cell.architecture
+    tensors = {tensor_name(kind, name): w for name, w in run.weights.items()}
+    if kind == "transformer":
         tensors |= zero_biases(run.weights)
     # safetensors writes the memory of an array, in whatever order it lies there.
     tensors = {name: np.ascontiguousarray(w) for name, w in tensors.items()}
@@ -159,8 +159,8 @@ def load_export(path: Path) -> Export:
                 seed=json.loads(metadata["seed"]),
                 step=json.loads(metadata["step"]),
                 weights={
-                    ours: file.get_tensor(theirs)
-                    for ours, theirs in TENSORS[cell.architecture].items()
+                    name: file.get_tensor(tensor_name(cell.architecture, name))
+                    for name in cell.sizes.weights(build_group(cell.group).order)
                 },
                 train_pairs=np.array(json.loads(metadata["train_pairs"]), np.int32),
             )

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from repjax.analysis.memory import floats_of_evaluation
+from repjax.architectures import ARCHITECTURES
 from repjax.config import CellConfig
 from repjax.groups import build_group, real_irreps
 from repjax.rules import ConfigError
@@ -206,7 +207,8 @@ def _is_divided(cell: CellConfig) -> bool:
     Not those of a transformer, whose bits would depend on how many cores share a run.
     """
     step = estimate_cost(cell) / cell.num_steps
-    return step >= DIVIDED_FROM and cell.architecture != "transformer"
+    may_share = ARCHITECTURES[cell.architecture].cores_may_share
+    return may_share and step >= DIVIDED_FROM
 
 
 def _sharing(devices: int, runs: int, segments: int) -> int:
@@ -291,13 +293,8 @@ def _rate_of(device_kind: str) -> float | None:
 
 def num_parameters(cell: CellConfig) -> int:
     """Trainable weights of one network."""
-    order = build_group(cell.group).order
-    if cell.architecture == "transformer":
-        sizes = cell.transformer
-        attention = 4 * sizes.num_heads * sizes.d_head
-        return sizes.d_model * (2 * order + 4 + attention + 2 * sizes.d_mlp)
-    embed, hidden = cell.mlp.embed_dim, cell.mlp.hidden_dim
-    return 2 * order * embed + 2 * embed * hidden + hidden * order
+    shapes = cell.sizes.weights(build_group(cell.group).order)
+    return sum(map(math.prod, shapes.values()))
 
 
 def state_bytes(cell: CellConfig) -> int:
@@ -312,27 +309,16 @@ def step_bytes(cell: CellConfig, block: int) -> int:
     """
     order = build_group(cell.group).order
     pairs = min(block, _num_pairs(cell))
-    floats = 5 * num_parameters(cell) + pairs * _floats_per_pair(cell, order)
+    floats = 5 * num_parameters(cell) + pairs * cell.sizes.floats_per_pair(order)
     return _FLOAT * floats
 
 
 def evaluation_bytes(cell: CellConfig, on_cpu: bool) -> int:
     """What an evaluation of one run needs besides its state."""
     group = build_group(cell.group)
-    transformer = cell.architecture == "transformer"
-    width = cell.transformer.d_mlp if transformer else cell.mlp.hidden_dim
     return _FLOAT * floats_of_evaluation(
-        group.order, len(real_irreps(group)), width, on_cpu
+        group.order, len(real_irreps(group)), cell.sizes.num_neurons, on_cpu
     )
-
-
-def _floats_per_pair(cell: CellConfig, order: int) -> int:
-    """Activations and gradients of one pair that exist together."""
-    if cell.architecture == "transformer":
-        sizes = cell.transformer
-        attention = sizes.num_heads * sizes.d_head
-        return 9 * attention + 4 * sizes.d_model + 3 * sizes.d_mlp + 4 * order
-    return 5 * cell.mlp.hidden_dim + 4 * order
 
 
 def _time(seconds: float) -> str:

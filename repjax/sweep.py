@@ -7,6 +7,7 @@ import re
 from collections.abc import Collection, Iterator, Sequence
 from fnmatch import fnmatchcase
 
+from repjax.architectures import concerns
 from repjax.config import LAST_SEED, SWEEPABLE, CellConfig, Config, flatten, parse
 from repjax.groups import build_group
 from repjax.rules import ConfigError, show
@@ -68,19 +69,11 @@ def _expand_pair(
     sweep = {
         key: values
         for key, values in config.sweep
-        if key not in typed_in and _concerns(key, architecture)
+        if key not in typed_in and concerns(key.partition(".")[0], architecture)
     }
     for values in itertools.product(*sweep.values()):
         varied = dict(zip(sweep, values, strict=True))
         yield parse(CellConfig, cell | varied | {"swept": tuple(sweep)})
-
-
-def _concerns(key: str, architecture: str) -> bool:
-    """Whether `key` changes this architecture: sweeping others would repeat cells."""
-    section = key.partition(".")[0]
-    if section == "transformer":
-        return architecture == "transformer"
-    return section != "mlp" or architecture in ("mlp", "bilinear")
 
 
 def _check_group(name: str) -> None:
@@ -114,18 +107,8 @@ def estimate_cost(cell: CellConfig) -> float:
     and for two gradients. Tables over elements (embeddings, keys, values) are left out.
     """
     order = build_group(cell.group).order
-    if cell.architecture == "transformer":
-        sizes = cell.transformer
-        values = sizes.num_heads * sizes.d_head
-        rows = values + sizes.d_mlp
-        # Multiplied by W_U before the pairs come, or after; see Transformer.tables.
-        weights = values * sizes.d_mlp + min(
-            rows * order, sizes.d_model * (rows + order)
-        )
-    else:
-        weights = cell.mlp.hidden_dim * order
     pairs = cell.train_fraction * order**2
-    return 6.0 * weights * pairs * cell.num_steps
+    return 6.0 * cell.sizes.products(order) * pairs * cell.num_steps
 
 
 def parse_shard(shard: str) -> tuple[int, int]:

@@ -20,7 +20,8 @@ MAY_IMPORT = {
     "rules": "",
     "files": "rules",
     "metrics": "",
-    "config": "rules",
+    "architectures": "rules",
+    "config": "architectures rules",
     # The core, one run at a time. `typing` names jax's Array, `groups` must not.
     "typing": "",
     "hosts": "",
@@ -35,7 +36,7 @@ MAY_IMPORT = {
     "step": "typing groups data models losses optim state config blocks",
     "analysis": "typing groups data models losses metrics",
     # All runs of a cell, and the host.
-    "plan": "config groups rules sweep data analysis",
+    "plan": "architectures config groups rules sweep data analysis",
     "ensemble": "hosts typing groups data models losses optim state blocks step"
     " analysis plan config metrics backend",
     "parts": "config ensemble state",
@@ -47,12 +48,12 @@ MAY_IMPORT = {
     "train": "hosts typing groups data models losses optim state step analysis plan"
     " ensemble parts checkpoint lease lock config rules files metrics results progress",
     "manifest": "backend config files rules ensemble",
-    "sweep": "config rules groups data",
+    "sweep": "architectures config rules groups data",
     "workdirs": "config rules files groups data sweep",
     "reference": "config rules groups",
     # From the command line to files, from files to pages.
     "command_line": "config files rules",
-    "report": "command_line config rules files metrics groups results",
+    "report": "architectures command_line config rules files metrics groups results",
     # From checkpoints to what a report tells of single networks.
     "dissection": "groups analysis state ensemble parts checkpoint train metrics"
     " results report",
@@ -63,7 +64,8 @@ MAY_IMPORT |= dict.fromkeys(PROGRAMS, " ".join(MAY_IMPORT))
 
 # Exact or plain Python: fast to import, testable to the last digit.
 WITHOUT_JAX = (
-    "rules files metrics config groups results progress command_line report reference"
+    "rules files metrics architectures config groups results progress command_line"
+    " report reference"
 )
 JAX = {"jax", "jaxlib", "flax", "optax", "orbax", "chex"}
 # After training the runs of a cell are rows of a table, no axis of a program.

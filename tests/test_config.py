@@ -96,7 +96,7 @@ BAD_VALUES = [
     ("groups", ("S5", "S5"), "each once"),
     ("groups", (5,), "(5,) is not allowed"),
     ("groups", ("S5,,A5",), "is not allowed"),
-    ("architectures", ("mpl",), "use one or more of mlp, bilinear, transformer"),
+    ("architectures", ("mpl",), "use one or more of mlp, transformer, bilinear"),
     ("overrides", 3, "3 is not allowed; use triples (pattern, key, value)"),
     ("overrides", (("S5/mlp", "num_steps"),), "use triples (pattern, key, value)"),
     ("overrides", ((1, 2, 3),), "use triples (pattern, key, value)"),

@@ -10,19 +10,19 @@ import flax.linen as nn
 import jax.numpy as jnp
 
 from repjax.models.lookup import Tables, columns, lookup
+from repjax.models.model import Model
 from repjax.typing import Array, Float, Int
 
 
-class Mlp(nn.Module):
+class Mlp(Model):
     """One hidden ReLU layer on two concatenated embeddings, no biases.
 
     Attributes:
-        order: n, the number of group elements.
+        order: of the group.
         embed_dim: e, width of each factor's embedding.
         hidden_dim: number of neurons.
     """
 
-    order: int
     embed_dim: int = 256
     hidden_dim: int = 128
 
@@ -39,12 +39,6 @@ class Mlp(nn.Module):
         self.W_y = weight("W_y", self.order, embed, embed)
         self.W = weight("W", 2 * embed, hidden, 2 * embed)
         self.W_U = weight("W_U", hidden, self.order, hidden)
-
-    def __call__(
-        self, left: Int[Array, " pair"], right: Int[Array, " pair"]
-    ) -> Float[Array, "pair vocab"]:
-        """Logits of each pair."""
-        return self.logits(self.tables(), left, right).T
 
     def factors(
         self,

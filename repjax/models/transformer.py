@@ -11,10 +11,11 @@ import jax
 import jax.numpy as jnp
 
 from repjax.models.lookup import Tables, columns, lookup
+from repjax.models.model import Model
 from repjax.typing import Array, Float, Int
 
 
-class Transformer(nn.Module):
+class Transformer(Model):
     """One attention layer and one ReLU MLP on a residual stream; no norms, no biases.
 
     Attributes:
@@ -26,7 +27,6 @@ class Transformer(nn.Module):
         init_scale: every weight starts as N(0, (init_scale / √d_model)²).
     """
 
-    order: int
     num_heads: int = 4
     d_model: int = 128
     d_head: int = 32
@@ -46,12 +46,6 @@ class Transformer(nn.Module):
         self.W_in = self.param("W_in", normal, (model, self.d_mlp))
         self.W_out = self.param("W_out", normal, (self.d_mlp, model))
         self.W_U = self.param("W_U", normal, (model, self.order))
-
-    def __call__(
-        self, left: Int[Array, " pair"], right: Int[Array, " pair"]
-    ) -> Float[Array, "pair vocab"]:
-        """Logits of each pair at "="."""
-        return self.logits(self.tables(), left, right).T
 
     def factors(
         self,

@@ -24,10 +24,7 @@ FAMILIES = {
 }
 ARCHITECTURES = {"OneLayerMLP": "mlp", "Transformer": "transformer"}
 
-_MLP_TENSORS = {"W_x": "W_x", "W_y": "W_y", "W": "W", "W_U": "W_U"}
-TENSORS = {
-    "mlp": _MLP_TENSORS,
-    "bilinear": _MLP_TENSORS,
+_TENSORS = {
     "transformer": {
         "W_E": "embed.W_E",
         "W_pos": "pos_embed.W_pos",
@@ -40,7 +37,7 @@ TENSORS = {
         "W_U": "unembed.W_U",
     },
 }
-"""Architecture → name of a weight here → its name there."""
+"""Architecture → name of a weight here → its name there, if that is another."""
 
 ELEMENT_AXES = {"W_x": 0, "W_y": 0, "W_E": 0, "W_U": 1}
 """Axis of a weight that counts group elements; the row after them in W_E is "="."""
@@ -146,27 +143,9 @@ def short_name(irrep: str) -> str:
     return re.sub(r"^[as]\d_", "", irrep)
 
 
-def tensor_shapes(cell: CellConfig) -> dict[str, tuple[int, ...]]:
-    """Shape of each weight of a cell, under its name here."""
-    order, sizes = group_order(cell.group), cell.transformer
-    if cell.architecture == "mlp":
-        embed, hidden = cell.mlp.embed_dim, cell.mlp.hidden_dim
-        return {
-            "W_x": (order, embed),
-            "W_y": (order, embed),
-            "W": (2 * embed, hidden),
-            "W_U": (hidden, order),
-        }
-    to_head = (sizes.num_heads, sizes.d_model, sizes.d_head)
-    return {
-        "W_E": (order + 1, sizes.d_model),
-        "W_pos": (3, sizes.d_model),
-        **dict.fromkeys(("W_Q", "W_K", "W_V"), to_head),
-        "W_O": (sizes.num_heads, sizes.d_head, sizes.d_model),
-        "W_in": (sizes.d_model, sizes.d_mlp),
-        "W_out": (sizes.d_mlp, sizes.d_model),
-        "W_U": (sizes.d_model, order),
-    }
+def tensor_name(architecture: str, weight: str) -> str:
+    """The authors' name of a weight; ours for networks that they do not have."""
+    return _TENSORS.get(architecture, {}).get(weight, weight)
 
 
 def our_index(group: str) -> Int[np.ndarray, " group"]:

@@ -14,12 +14,11 @@ from jaxtyping import Int
 
 from repjax.config import CellConfig
 from repjax.reference.formats import (
-    TENSORS,
     group_order,
     our_index,
     parse_cfg,
     reorder,
-    tensor_shapes,
+    tensor_name,
 )
 from repjax.rules import ConfigError
 
@@ -109,15 +108,16 @@ def check_weights(
     tensors: dict[str, np.ndarray], cell: CellConfig
 ) -> dict[str, np.ndarray]:
     """The weights of a cell by our names; other tensors are left-overs."""
-    weights, shapes = {}, tensor_shapes(cell)
-    for ours, theirs in TENSORS[cell.architecture].items():
+    weights = {}
+    for ours, shape in cell.sizes.weights(group_order(cell.group)).items():
+        theirs = tensor_name(cell.architecture, ours)
         if theirs not in tensors:
             raise ConfigError(f"model.pt: tensor {theirs} is missing")
         weights[ours] = tensors[theirs]
-        if weights[ours].shape != shapes[ours]:
+        if weights[ours].shape != shape:
             raise ConfigError(
                 f"model.pt: {theirs} has shape {weights[ours].shape}; "
-                f"{shapes[ours]} is that of {cell.group} {cell.architecture}"
+                f"{shape} is that of {cell.group} {cell.architecture}"
             )
         if not np.isfinite(weights[ours]).all():
             raise ConfigError(f"model.pt: {theirs} holds numbers that are not finite")

@@ -16,9 +16,10 @@ from itertools import groupby
 
 import numpy as np
 
+from repjax.architectures import ARCHITECTURES
 from repjax.results import CellResults
 
-MLP_COLUMNS = {
+COLUMNS = {
     "fve_w_a": "W_a",
     "fve_w_b": "W_b",
     "fve_w_u": "W_U",
@@ -28,19 +29,7 @@ MLP_COLUMNS = {
     "excluded_loss": "Exc.",
     "restricted_loss": "Res.",
 }
-TRANSFORMER_COLUMNS = {"fve_w_a": "W_E"} | {
-    metric: heading
-    for metric, heading in MLP_COLUMNS.items()
-    if metric not in ("fve_w_a", "fve_w_b")
-}
-COLUMNS = {
-    "mlp": MLP_COLUMNS,
-    "transformer": TRANSFORMER_COLUMNS,
-    "bilinear": MLP_COLUMNS,
-}
-"""Architecture → metric → its heading in the paper."""
-
-TITLES = {"mlp": "MLP", "transformer": "Transformer", "bilinear": "Bilinear"}
+"""Metric → its heading in the paper."""
 
 ERRATUM = 1e-3
 """A published value off by more than this share of the exact one is wrong."""
@@ -117,8 +106,16 @@ def paper_values() -> dict[tuple[str, str, str, str], float]:
     return {
         (row["group"], row["architecture"], row["source"], metric): float(row[metric])
         for row in csv.DictReader(io.StringIO(text))
-        for metric in MLP_COLUMNS
+        for metric in COLUMNS
     }
+
+
+def headings(architecture: str) -> dict[str, str]:
+    """Metric → heading, for networks of this architecture."""
+    if not ARCHITECTURES[architecture].one_embedding:
+        return COLUMNS
+    others = {m: heading for m, heading in COLUMNS.items() if m != "fve_w_b"}
+    return others | {"fve_w_a": "W_E"}
 
 
 def build_rows(results: Iterable[CellResults]) -> list[Row]:
@@ -156,7 +153,7 @@ def _mean(cells: Sequence[CellResults]) -> Entry:
     return Entry(
         means={
             metric: np.nan if all_diverged else float(pool(metric).mean(dtype=float))
-            for metric in MLP_COLUMNS
+            for metric in COLUMNS
         },
         num_runs=len(seeds),
         num_diverged=num_diverged,
@@ -170,7 +167,7 @@ def notes(rows: Iterable[Row]) -> list[str]:
     said = []
     for row in rows:
         for architecture, entry in row.entries.items():
-            where = f"{row.label}, {TITLES[architecture]}"
+            where = f"{row.label}, {ARCHITECTURES[architecture].title}"
             if entry.mixed:
                 said.append(
                     f"{where}: one mean over cells that differ in other settings than "

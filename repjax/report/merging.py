@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from repjax.architectures import concerns
 from repjax.config import SWEEPABLE, flatten
 from repjax.report.means import NOT_TRAINING
 from repjax.report.phases import has_past
@@ -53,11 +54,14 @@ def merge(cells: Sequence[CellResults]) -> tuple[Merged, ...]:
 def _settings(results: CellResults) -> dict[str, Any]:
     """Every setting that training depends on, by dotted key; the seed apart."""
     cell = results.cell
-    unused = "mlp" if cell.architecture == "transformer" else "transformer"
-    values = cell.to_json()
-    for name in (*NOT_TRAINING, "group", "swept", unused):
-        del values[name]
-    return flatten(values)
+    apart = {*NOT_TRAINING, "group", "swept"}
+    return flatten(
+        {
+            name: value
+            for name, value in cell.to_json().items()
+            if name not in apart and concerns(name, cell.architecture)
+        }
+    )
 
 
 def _named(results: CellResults, others: Sequence[CellResults]) -> CellResults:

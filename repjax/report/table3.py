@@ -2,13 +2,13 @@
 
 One row per group (and point of a sweep). Shares are in percent, losses in nats, both
 rounded as in the paper: seeds.csv has all digits. Beside each mean stands the paper's
-value, published → corrected where the errata touch it. Bilinear networks, which the
-paper does not have, follow in a table of their own.
+value, published → corrected where the errata touch it. Networks that the paper does not
+have, such as bilinear ones, follow in a table of their own.
 
 Columns of table3.csv: `group`, `settings` (empty unless swept), and for each A in mlp,
-transformer, and bilinear if there is any: `A_runs`, `A_generalised`, and for each
-metric M `A_M`, `A_M_published`, `A_M_exact` (the last two not for bilinear). M is named
-as in seeds.csv, with `_percent` after the shares. A missing value is an empty field.
+transformer, and others that there are: `A_runs`, `A_generalised`, and for each metric M
+`A_M`, `A_M_published`, `A_M_exact` (the last two for the paper's only). M is named as
+in seeds.csv, with `_percent` after the shares. A missing value is an empty field.
 """
 
 import csv
@@ -22,12 +22,13 @@ from rich.console import Console
 from rich.table import Table
 from tabulate import tabulate
 
+from repjax.architectures import ARCHITECTURES
 from repjax.files import write_text
 from repjax.metrics import GENERALISED
-from repjax.report.means import COLUMNS, DASH, TITLES, Row, build_rows, notes
+from repjax.report.means import DASH, Row, build_rows, headings, notes
 from repjax.results import CellResults
 
-IN_PAPER = ("mlp", "transformer")
+IN_PAPER = tuple(name for name, one in ARCHITECTURES.items() if one.in_paper)
 COUNTED = (
     "Means over all runs, as in the paper, also those that did not generalise. "
     f"Runs: generalised (test accuracy at least {GENERALISED:g}) / total."
@@ -67,7 +68,7 @@ def print_table3(
 def csv_table(rows: Sequence[Row]) -> str:
     """table3.csv; its columns are in the docstring of this module."""
     present = {name for row in rows for name in row.entries}
-    architectures = [name for name in COLUMNS if name in {*IN_PAPER, *present}]
+    architectures = [name for name in ARCHITECTURES if name in {*IN_PAPER, *present}]
     columns = _csv_row(Row("", "", {}), architectures)
     text = io.StringIO()
     writer = csv.DictWriter(text, columns, lineterminator="\n")
@@ -82,7 +83,7 @@ def _csv_row(row: Row, architectures: Sequence[str]) -> dict[str, str]:
         generalised, _, total = row.runs(architecture).partition("/")
         fields[f"{architecture}_runs"] = total
         fields[f"{architecture}_generalised"] = generalised
-        for metric in COLUMNS[architecture]:
+        for metric in headings(architecture):
             unit = "_percent" if metric.startswith("fve_") else ""
             name = f"{architecture}_{metric}{unit}"
             ours, published, exact = row.texts(architecture, metric)
@@ -98,9 +99,9 @@ def markdown(rows: Sequence[Row]) -> str:
     parts = ["# Table 3", COUNTED, BESIDE]
     for architectures, present in _sections(rows):
         headers = ["group"] + [
-            f"{TITLES[architecture]} {heading}"
+            f"{ARCHITECTURES[architecture].title} {heading}"
             for architecture in architectures
-            for heading in ("runs", *COLUMNS[architecture].values())
+            for heading in ("runs", *headings(architecture).values())
         ]
         parts.append(_tabulate(headers, _cells(present, architectures), "pipe"))
     return "\n\n".join([*parts, *notes(rows)]) + "\n"
@@ -112,10 +113,10 @@ def latex(rows: Sequence[Row]) -> str:
     for architectures, present in _sections(rows):
         headers, titles = [""], ""
         for architecture in architectures:
-            headings = ["runs", *map(_tex_heading, COLUMNS[architecture].values())]
-            headers += headings
-            titles += rf" & \multicolumn{{{len(headings)}}}{{c}}"
-            titles += f"{{{TITLES[architecture]}}}"
+            texts = ["runs", *map(_tex_heading, headings(architecture).values())]
+            headers += texts
+            titles += rf" & \multicolumn{{{len(texts)}}}{{c}}"
+            titles += f"{{{ARCHITECTURES[architecture].title}}}"
         cells = _cells(present, architectures, _tex_label, _tex_number, r"$\to$")
         text = _tabulate(headers, cells, "latex_raw")
         parts.append(text.replace("\\hline\n", f"\\hline\n{titles} \\\\\n", 1))
@@ -125,17 +126,16 @@ def latex(rows: Sequence[Row]) -> str:
 def console_tables(rows: Sequence[Row]) -> list[Table]:
     """A table per architecture; under each mean the paper's value."""
     tables = []
-    for architecture, columns in COLUMNS.items():
+    for architecture, kind in ARCHITECTURES.items():
         present = [row for row in rows if architecture in row.entries]
         # One blank between columns, or the group would not fit into 80 of them.
-        table = Table(
-            title=f"Table 3: {TITLES[architecture]}", box=box.SIMPLE_HEAD, padding=0
-        )
+        table = Table(title=f"Table 3: {kind.title}", box=box.SIMPLE_HEAD, padding=0)
         table.add_column("group", overflow="fold")
-        for heading in ("runs", *columns.values()):
+        shown = headings(architecture)
+        for heading in ("runs", *shown.values()):
             table.add_column(heading, justify="right", no_wrap=True)
         for row in present:
-            texts = [_console_cell(row, architecture, metric) for metric in columns]
+            texts = [_console_cell(row, architecture, metric) for metric in shown]
             table.add_row(row.label, row.runs(architecture), *texts)
         tables += [table] if present else []
     return tables
@@ -143,9 +143,9 @@ def console_tables(rows: Sequence[Row]) -> list[Table]:
 
 def _sections(rows: Sequence[Row]) -> list[tuple[tuple[str, ...], list[Row]]]:
     """The architectures that share one table, and its rows; none without rows."""
+    others = tuple(name for name in ARCHITECTURES if name not in IN_PAPER)
     sections = []
-    layout: tuple[tuple[str, ...], ...] = (IN_PAPER, ("bilinear",))
-    for architectures in layout:
+    for architectures in (IN_PAPER, others):
         present = [row for row in rows if row.entries.keys() & set(architectures)]
         if present:
             sections.append((architectures, present))
@@ -171,7 +171,7 @@ def _cells(
         cells = [label(row.label)]
         for architecture in architectures:
             cells.append(number(row.runs(architecture)))
-            cells += [cell(row, architecture, m) for m in COLUMNS[architecture]]
+            cells += [cell(row, architecture, m) for m in headings(architecture)]
         table.append(cells)
     return table
 

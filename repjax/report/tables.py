@@ -5,15 +5,15 @@ from dataclasses import dataclass
 from math import isfinite
 from typing import SupportsFloat
 
+from repjax.architectures import ARCHITECTURES
 from repjax.report.figures.periodic import TYPES
 from repjax.report.intervals import Share
 from repjax.report.means import (
-    COLUMNS,
     DASH,
-    TITLES,
     Entry,
     build_rows,
     format_value,
+    headings,
     notes,
 )
 from repjax.report.story import Story
@@ -87,7 +87,8 @@ def table3_tables(results: Sequence[CellResults]) -> list[Table]:
     """Table 3 of the paper, one table per architecture, beside the paper's values."""
     rows = build_rows(results)
     tables = []
-    for architecture, columns in COLUMNS.items():
+    for architecture, kind in ARCHITECTURES.items():
+        columns = headings(architecture)
         present = [row for row in rows if architecture in row.entries]
         cells = []
         for row in present:
@@ -100,9 +101,9 @@ def table3_tables(results: Sequence[CellResults]) -> list[Table]:
                 line.append(Cell(ours, number(metric, means[metric]).value, note))
             cells.append(line)
         if cells:
-            title = f"Table 3, {TITLES[architecture]}"
-            columns_ = ["Group", "Runs", *columns.values()]
-            tables.append(Table(title, columns_, cells, " ".join(notes(present))))
+            title = f"Table 3, {kind.title}"
+            names = ["Group", "Runs", *columns.values()]
+            tables.append(Table(title, names, cells, " ".join(notes(present))))
     return tables
 
 
@@ -113,7 +114,7 @@ def _runs(entry: Entry) -> Cell:
 def seed_table(story: Story, panels: Mapping[int, str]) -> Table:
     """All runs of a cell; `panels` are the ids of those that have one."""
     results = story.results
-    columns = COLUMNS[results.cell.architecture]
+    columns = headings(results.cell.architecture)
     final = {name: results.final(name) for name in columns}
     rows = []
     for run, seed in enumerate(results.cell.seeds):
@@ -131,10 +132,10 @@ def seed_table(story: Story, panels: Mapping[int, str]) -> Table:
                 number("weight_norm_sq", results.final("weight_norm_sq")[run]),
             ]
         )
-    headings = ("Seed", "Key irreps", "Memorised", "Generalised", "Train", "Accuracy")
+    names = ("Seed", "Key irreps", "Memorised", "Generalised", "Train", "Accuracy")
     return Table(
         "Runs",
-        [*headings, *columns.values(), "‖weights‖²"],
+        [*names, *columns.values(), "‖weights‖²"],
         rows,
         "Key irreps in order of learning; of imported runs, of similarity. Memorised "
         "and generalised: first evaluated step. Accuracy on test pairs. W_a to ρ(ab) "
@@ -163,11 +164,11 @@ def universality_tables(story: Story) -> list[Table]:
         if irrep.learned.count
     ]
     never = len(counts.irreps) - len(irreps)
-    headings = ["Irrep", "Dimension", "Type", "Runs", "%", "95 % interval"]
+    names = ["Irrep", "Dimension", "Type", "Runs", "%", "95 % interval"]
     tables = [
         Table(
             "Irreps over the runs that generalised",
-            [*headings, "Median step", "Learned first"],
+            [*names, "Median step", "Learned first"],
             irreps,
             f"Irreps that no run learned: {never}." if never else "",
         ),

@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 from rich.console import Console
 
+from repjax.architectures import ARCHITECTURES
 from repjax.report.means import (
     COLUMNS,
-    MLP_COLUMNS,
     build_rows,
     format_value,
+    headings,
     paper_values,
 )
 from repjax.report.table3 import csv_table, latex, markdown, print_table3, write_table3
@@ -34,7 +35,7 @@ def results_of_paper(group, architecture, source="exact"):
     """Two runs whose means are the paper's values."""
     values = {
         metric: paper_values()[group, architecture, source, metric]
-        for metric in MLP_COLUMNS
+        for metric in COLUMNS
     }
     spread = {metric: [0.9 * value, 1.1 * value] for metric, value in values.items()}
     return make_results(make_cell(group, architecture), **spread)
@@ -63,7 +64,7 @@ def test_the_papers_values_give_the_papers_row(group, architecture, source):
 def test_only_what_the_errata_touch_is_corrected(group, architecture):
     (row,) = build_rows([results_of_paper(group, architecture)])
     texts = {
-        metric: row.texts(architecture, metric) for metric in COLUMNS[architecture]
+        metric: row.texts(architecture, metric) for metric in headings(architecture)
     }
     corrected = [metric for metric, (*_, exact) in texts.items() if exact]
     assert len(corrected) == WRONG.get((group, architecture), 0)
@@ -232,7 +233,7 @@ def test_console_tables_fit_a_terminal_of_80_columns():
     text = console.file.getvalue()
     assert "…" not in text
     for group, architecture in PAPER_CELLS:
-        table = text.split("Table 3: ")[1 + list(COLUMNS).index(architecture)]
+        table = text.split("Table 3: ")[1 + list(ARCHITECTURES).index(architecture)]
         assert re.search(rf"^ {group} +2/2 ", table, re.MULTILINE)
     for number in ("99.53", "6.88e-3", "2.24e-6", "291.67", "36.46", "2/2"):
         assert number in text

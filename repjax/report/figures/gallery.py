@@ -7,10 +7,10 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
+from repjax.architectures import ARCHITECTURES
 from repjax.report.figures import anatomy, seeds, training
 from repjax.report.figures.periodic import periodic_table
 from repjax.report.figures.picture import Picture, draw
-from repjax.report.means import TITLES
 from repjax.report.story import Report, Story
 
 MAX_PANELS = 64
@@ -75,7 +75,7 @@ def heading_of(story: Story) -> str:
 def network_of(story: Story) -> str:
     """Architecture, what was swept, and whether it was trained elsewhere."""
     results = story.results
-    parts = [TITLES[results.cell.architecture], results.settings]
+    parts = [ARCHITECTURES[results.cell.architecture].title, results.settings]
     if story.imported:
         parts.append("(imported)")
     return " ".join(part for part in parts if part)

@@ -14,6 +14,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
+from repjax.architectures import ARCHITECTURES
 from repjax.report.figures.look import (
     GRID,
     MUTED,
@@ -46,7 +47,7 @@ def embeddings(results: CellResults, run: int) -> Figure | None:
         "irrep_fve_w_b": "W_b, %",
         "irrep_fve_w_u": "W_U, %",
     }
-    if results.cell.architecture == "transformer":  # it has one embedding for both
+    if ARCHITECTURES[results.cell.architecture].one_embedding:
         labels = {"irrep_fve_w_a": "W_E, %", "irrep_fve_w_u": "W_U, %"}
     return _by_irrep(results, run, labels)
 
