@@ -248,6 +248,20 @@ def test_a7():
     assert sum(irrep.num_functions for irrep in found) == 2520
 
 
+def test_s7():
+    """Order 5040, the largest group by name: an irrep for each of 15 partitions."""
+    group = build_group("S7")
+    found = real_irreps(group)
+    assert sorted(irrep.dim for irrep in found) == (
+        [1, 1, 6, 6, 14, 14, 14, 14, 15, 15, 20, 21, 21, 35, 35]
+    )
+    assert {irrep.type for irrep in found} == {"real"}
+    assert_complete(group, found)
+    columns = build_fourier(group).matrix[:, ::7]
+    gram = columns.T @ columns
+    np.testing.assert_allclose(gram, np.eye(gram.shape[0]), atol=1e-12)
+
+
 def test_s6_takes_seconds():
     """Irreps and Fourier matrix, without caches: 0.1 s on one core in 2026."""
     group = build_group("S6")
