@@ -1,11 +1,10 @@
-"""Seconds from the command to the end of a training of one step, cold and warm.
+"""Seconds from the command to the first training step, cold and warm.
 
 python benchmarks/startup.py [--cells=a5-mlp,s5-mlp] [--out=F.json]
 
-Runs `python -m repjax.main` for one step, first with no compiled program on disk, then
-with those that the first call left there. In between lie imports, irreps, compilation,
-full evaluations at steps 0 and 1, the step and a checkpoint: an upper bound of the time
-to the first step, which is far less where evaluations are long (S6).
+Runs `python -m repjax.main` until it tells of its first step, first with no compiled
+program on disk, then with those that the first call left there. In between lie imports,
+irreps, compilation, the full evaluation at step 0 (most of it for S6) and the step.
 """
 
 import os
@@ -13,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from subprocess import PIPE
 from typing import Any
 
 from absl import flags
@@ -58,19 +58,21 @@ def seconds_to_first_step(name: str, cache: str) -> float:
         command = [
             *(sys.executable, "-m", "repjax.main", "--config=experiments/table3.py"),
             *(f"--config.groups={group.upper()}", f"--workdir={workdir}"),
-            *(f"--config.architectures={architecture}", "--config.num_steps=1"),
+            f"--config.architectures={architecture}",
         ]
         begin = time.perf_counter()
         with subprocess.Popen(
-            command, env=environment, stdout=subprocess.PIPE, text=True
+            command, env=environment, stdout=PIPE, stderr=PIPE, text=True
         ) as process:
             assert process.stdout is not None
             for line in process.stdout:
-                if "step 1/1 " in line:
+                if "  step 1/" in line:
                     end = time.perf_counter()
-    if process.returncode:
-        raise subprocess.CalledProcessError(process.returncode, command)
-    return end - begin
+                    process.terminate()
+                    process.communicate()
+                    return end - begin
+            print(process.communicate()[1], file=sys.stderr)
+    raise subprocess.CalledProcessError(process.returncode, command)
 
 
 if __name__ == "__main__":

@@ -30,13 +30,11 @@ class Progress:
     def start(self, cell_name: str, num_runs: int, num_steps: int, step: int) -> None:
         """A cell begins, or goes on from `step`."""
 
-    def update(
-        self,
-        step: int,
-        train_loss: np.ndarray | None,
-        metrics: Mapping[str, np.ndarray] | None,
-    ) -> None:
-        """The cell is at `step`: last losses of a chunk (run), all metrics if new."""
+    def update(self, step: int, train_loss: np.ndarray) -> None:
+        """The cell has come to `step`, with these losses in its last step, by run."""
+
+    def measure(self, metrics: Mapping[str, np.ndarray]) -> None:
+        """Everything was measured where the cell is now, by run."""
 
     def finish(self, results: CellResults) -> None:
         """The cell is done, or was when it began."""
@@ -77,26 +75,26 @@ class Status:
         self._recent: deque[tuple[float, int]] = deque()
         self._latest: dict[str, np.ndarray] = {}
 
-    def update(
-        self,
-        step: int,
-        train_loss: np.ndarray | None,
-        metrics: Mapping[str, np.ndarray] | None,
-    ) -> None:
+    def update(self, step: int, train_loss: np.ndarray) -> None:
         """Takes in what `Progress.update` was told."""
         # The first chunk is left out of the rate: most of its time is compilation.
-        if step > self._begin[1]:
-            self._recent.append((self._clock(), step))
+        self._recent.append((self._clock(), step))
         while len(self._recent) > 2 and self._age(1) > SECONDS_OF_RATE:
             self._recent.popleft()
         self.step = step
-        if metrics is not None:
-            self._latest |= metrics
-        if train_loss is not None:
-            self._latest["train_loss"] = train_loss
+        self._latest["train_loss"] = train_loss
+
+    def measure(self, metrics: Mapping[str, np.ndarray]) -> None:
+        """Takes in what `Progress.measure` was told."""
+        self._latest |= metrics
 
     def _age(self, index: int) -> float:
         return self._recent[-1][0] - self._recent[index][0]
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether steps were made since the start."""
+        return bool(self._recent)
 
     @property
     def steps_per_second(self) -> float | None:
@@ -140,7 +138,7 @@ class Status:
 
 
 class PlainProgress(Progress):
-    """A line every ten seconds and at the end: for files and pipes."""
+    """A line after the first steps, every ten seconds and at the end: for files."""
 
     def __init__(
         self,
@@ -152,27 +150,27 @@ class PlainProgress(Progress):
         self._clock = clock
         self._status: Status | None = None
         self._shown_at = 0.0
-        self._shown_step = -1
+        self._is_shown = True
 
     def start(self, cell_name: str, num_runs: int, num_steps: int, step: int) -> None:
         """Says what is trained, and from where."""
         self._status = Status(cell_name, num_runs, num_steps, step, self._clock)
-        self._shown_at, self._shown_step = self._clock(), step
+        self._shown_at, self._is_shown = self._clock(), True
         resumed = f", resumed at step {step:,}" if step else ""
         self._print(f"{cell_name}: {num_runs} runs, {num_steps:,} steps{resumed}")
 
-    def update(
-        self,
-        step: int,
-        train_loss: np.ndarray | None,
-        metrics: Mapping[str, np.ndarray] | None,
-    ) -> None:
-        """Shows where the cell is, if that is due."""
-        if self._status is None:
-            return
-        self._status.update(step, train_loss, metrics)
-        if self._clock() - self._shown_at >= SECONDS_BETWEEN_LINES:
-            self._show(self._status)
+    def update(self, step: int, train_loss: np.ndarray) -> None:
+        """Shows where the cell is if that is due, or if its training has just begun."""
+        if self._status is not None:
+            has_begun = self._status.has_begun
+            self._status.update(step, train_loss)
+            self._show_if_due(self._status, at_once=not has_begun)
+
+    def measure(self, metrics: Mapping[str, np.ndarray]) -> None:
+        """The same."""
+        if self._status is not None:
+            self._status.measure(metrics)
+            self._show_if_due(self._status)
 
     def finish(self, results: CellResults) -> None:
         """The last state, then one line per run with its key irreps."""
@@ -185,12 +183,17 @@ class PlainProgress(Progress):
 
     def __exit__(self, *_: object) -> None:
         """Shows a state that has not been shown."""
-        if self._status is not None and self._status.step != self._shown_step:
+        if self._status is not None and not self._is_shown:
             self._show(self._status)
         self._status = None
 
+    def _show_if_due(self, status: Status, at_once: bool = False) -> None:
+        self._is_shown = False
+        if at_once or self._clock() - self._shown_at >= SECONDS_BETWEEN_LINES:
+            self._show(status)
+
     def _show(self, status: Status) -> None:
-        self._shown_at, self._shown_step = self._clock(), status.step
+        self._shown_at, self._is_shown = self._clock(), True
         parts = (status.cell_name, status.place(), status.speed(), status.losses())
         self._print("  ".join(part for part in parts if part))
 
@@ -210,15 +213,8 @@ class LiveProgress(PlainProgress):
         self._live = Live(console=self._console, get_renderable=self._render)
         self._live.start()
 
-    def update(
-        self,
-        step: int,
-        train_loss: np.ndarray | None,
-        metrics: Mapping[str, np.ndarray] | None,
-    ) -> None:
+    def _show_if_due(self, status: Status, at_once: bool = False) -> None:
         """Seen at the display's next refresh, a quarter of a second away at most."""
-        if self._status is not None:
-            self._status.update(step, train_loss, metrics)
 
     def __exit__(self, *_: object) -> None:
         """Leaves the last state on the screen and gives the cursor back."""

@@ -220,19 +220,19 @@ def _loop(
 
     while due < len(steps):
         chunk = hosts.agree(min(int(steps[due]) - step, pace.steps))
-        train_loss = None
         if chunk:
             with pace.measured(chunk):
                 state, loss = ensemble.train(state, chunk)
                 train_loss = ensemble.fetch(loss)
             step += chunk
-        stop, measured = hosts.any_of(bool(signals)), None
+            progress.update(step, train_loss)
+        stop = hosts.any_of(bool(signals))
         if step == steps[due] and (not stop or step == cell.num_steps):
             measured = ensemble.evaluate(state)
             for name, values in measured.items():
                 metrics[name][:, due] = values
             due += 1
-        progress.update(step, train_loss, measured)
+            progress.measure(measured)
         stop = stop or hosts.any_of(bool(signals))
         overdue = time.monotonic() - saved_at > cell.checkpoint.every_seconds
         if hosts.agree(overdue) or stop or due == len(steps):

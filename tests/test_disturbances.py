@@ -38,14 +38,20 @@ def undisturbed(tmp_path_factory):
 
 
 class Disturber(Progress):
-    """Calls `act` once, at the `after`-th update, or when a cell is done."""
+    """Calls `act` once: when it is told the `after`-th time, or a cell is done."""
 
     def __init__(self, act, after=None):
-        self.act, self.after, self.updates = act, after, 0
+        self.act, self.after, self.told = act, after, 0
 
-    def update(self, step, train_loss, metrics):
-        self.updates += 1
-        if self.updates == self.after:
+    def update(self, step, train_loss):
+        self.count()
+
+    def measure(self, metrics):
+        self.count()
+
+    def count(self):
+        self.told += 1
+        if self.told == self.after:
             self.act()
 
     def finish(self, results):

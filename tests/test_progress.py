@@ -47,37 +47,45 @@ MEASURED = {
 
 def test_a_line_has_all_that_a_person_asks(plain, clock):
     plain.start("S5_mlp", 4, 10_000, 0)
-    plain.update(100, LOSS, None)
+    plain.update(100, LOSS)
+    plain.measure(MEASURED)
     clock.now += 10
-    plain.update(1_100, LOSS, MEASURED)
+    plain.update(1_100, LOSS)
     assert lines(plain) == [
         "S5_mlp: 4 runs, 10,000 steps",
+        "S5_mlp  1.0%  step 100/10,000  time left –  – steps/s  train loss 2.50e+00",
         "S5_mlp  11.0%  step 1,100/10,000  time left 0:01:29  100 steps/s "
         "(400 run-steps/s)  train loss 2.50e+00  test loss 5.50e+00  generalised 2/4",
     ]
+
+
+def test_what_was_measured_last_is_shown(plain):
+    plain.start("S4_mlp", 4, 1, 0)
+    plain.update(1, LOSS)
+    plain.measure(MEASURED)
+    plain.finish(make_results())
+    assert "step 1/1 " in lines(plain)[1] and "generalised" not in lines(plain)[1]
+    assert "step 1/1 " in lines(plain)[2] and "generalised 2/4" in lines(plain)[2]
 
 
 def test_lines_come_every_ten_seconds_and_at_the_end(plain, clock):
     plain.start("S5_mlp", 2, 100, 0)
     for step in range(1, 101):
         clock.now += 0.25
-        plain.update(step, LOSS[:2], None)
-    assert [re.search(r"step (\d+)", line)[1] for line in lines(plain)[1:]] == [
-        "40",
-        "80",
-    ]
+        plain.update(step, LOSS[:2])
     plain.finish(make_results())
-    assert "100.0%  step 100/100  time left 0:00:00" in lines(plain)[3]
+    shown = [re.search(r"step (\d+)", line) for line in lines(plain)]
+    assert [step[1] for step in shown if step] == ["1", "41", "81", "100"]
+    assert "100.0%  step 100/100  time left 0:00:00" in lines(plain)[4]
 
 
 @pytest.mark.parametrize("resumed", [0, 9_000])
 def test_rate_counts_only_the_work_since_the_start(plain, clock, resumed):
     plain.start("S4_mlp", 1, 20_000, resumed)
-    plain.update(resumed, None, None)
     clock.now += 60  # compilation: not a step of work
-    plain.update(resumed + 1, LOSS[:1], None)
+    plain.update(resumed + 1, LOSS[:1])
     clock.now += 10
-    plain.update(resumed + 1_001, LOSS[:1], None)
+    plain.update(resumed + 1_001, LOSS[:1])
     assert "  100 steps/s (100 run-steps/s)" in lines(plain)[-1]
     clock.now += 30
     plain.finish(make_results(make_cell(seeds=(1,))))
@@ -87,28 +95,29 @@ def test_rate_counts_only_the_work_since_the_start(plain, clock, resumed):
 
 def test_rate_is_that_of_late(plain, clock):
     plain.start("S5_mlp", 1, 100_000, 0)
-    plain.update(1, None, MEASURED)
+    plain.measure(MEASURED)
     for step in range(2, 100):  # evaluations come thick at first
         clock.now += 1
-        plain.update(step, LOSS, None)
+        plain.update(step, LOSS)
     for step in range(1_000, 7_000, 1_000):
         clock.now += 10
-        plain.update(step, LOSS, None)
+        plain.update(step, LOSS)
     assert "  100 steps/s" in lines(plain)[-1]
 
 
 def test_nothing_is_known_at_first(plain, clock):
     plain.start("S5_mlp", 4, 100, 0)
     clock.now += 10
-    plain.update(0, None, None)
+    plain.measure({})
     assert lines(plain)[-1] == ("S5_mlp  0.0%  step 0/100  time left –  – steps/s")
 
 
 def test_test_loss_stays_between_evaluations(plain, clock):
     plain.start("S5_mlp", 4, 100, 0)
-    plain.update(1, LOSS, MEASURED)
+    plain.update(1, LOSS)
+    plain.measure(MEASURED)
     clock.now += 10
-    plain.update(2, LOSS / 2, None)
+    plain.update(2, LOSS / 2)
     assert (
         "train loss 1.25e+00  test loss 5.50e+00  generalised 2/4" in lines(plain)[-1]
     )
@@ -117,7 +126,7 @@ def test_test_loss_stays_between_evaluations(plain, clock):
 def test_a_stopped_cell_shows_where_it_stopped(plain):
     with plain:
         plain.start("S5_mlp", 4, 100, 0)
-        plain.update(7, LOSS, None)
+        plain.update(7, LOSS)
     assert "step 7/100" in lines(plain)[-1]
     assert len(lines(plain)) == 2
 
@@ -140,9 +149,10 @@ def test_live_display_on_a_terminal_gives_the_cursor_back(clock):
     progress = LiveProgress(Console(file=screen, force_terminal=True, width=80), clock)
     with pytest.raises(RuntimeError), progress:
         progress.start("S5_mlp", 4, 1_000, 0)
-        progress.update(100, LOSS, None)
+        progress.update(100, LOSS)
         clock.now += 2
-        progress.update(500, LOSS, MEASURED)
+        progress.update(500, LOSS)
+        progress.measure(MEASURED)
         raise RuntimeError
     text = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", screen.getvalue())
     assert "50.0%  step 500/1,000  time left 0:00:02" in text
@@ -156,7 +166,7 @@ def test_live_display_prints_key_irreps_under_its_last_state(clock):
     progress = LiveProgress(Console(file=screen, force_terminal=True, width=80), clock)
     for _ in range(2):
         progress.start("S4_mlp", 2, 100, 0)
-        progress.update(100, LOSS[:2], None)
+        progress.update(100, LOSS[:2])
         progress.finish(make_results())
     text = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", screen.getvalue())
     assert text.rindex("step 100/100") < text.rindex("key irreps: none")
@@ -177,6 +187,7 @@ def test_display_follows_what_stdout_is():
 def test_no_progress_says_nothing(capsys):
     with Progress() as progress:
         progress.start("S5_mlp", 4, 100, 0)
-        progress.update(1, LOSS, None)
+        progress.update(1, LOSS)
+        progress.measure(MEASURED)
         progress.finish(make_results())
     assert capsys.readouterr() == ("", "")
