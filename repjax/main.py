@@ -104,7 +104,6 @@ def train(
     def begin() -> None:
         load_workdir(workdir)  # a damaged file of a cell of another sweep is known now
         write_manifest(workdir, cells, request)
-        plans = [plan_for(cell) for cell in cells]
         print(describe(cells, _SHARD.value, plans, backend.device_kind()))
 
     def write_tables() -> None:
@@ -115,6 +114,7 @@ def train(
     backend.prepare()
     if _DISTRIBUTED.value:
         join_processes()
+    plans = [plan_for(cell) for cell in cells]  # what fits nowhere is known now
     try:
         for cell in cells:  # a conflict in the last one is known before the first
             claim_directory(cell, workdir / cell.name)

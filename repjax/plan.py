@@ -137,17 +137,28 @@ def make_plan(
     while True:
         size = -(-runs // parts)
         plan = _layout_of_part(cell, size, num_devices, on_cpu, memory, one_host)
-        as_asked = parts == 1 or plan.at_once >= cell.runs_per_device
-        if memory is None or (as_asked and plan.total_bytes(on_cpu) <= USABLE * memory):
+        if memory is None or plan.total_bytes(on_cpu) <= USABLE * memory:
             return replace(plan, runs=runs, parts=parts)
-        if size == 1 or not as_asked:
-            raise ConfigError(
-                f"runs_per_device: {cell.runs_per_device} is not allowed for "
-                f"{cell.name}, of which {plan.at_once} at once need "
-                f"{_gigabytes(plan.device_bytes)} of {_gigabytes(memory)}; use fewer, "
-                "a smaller network, or a device with more memory"
-            )
         parts *= 2
+        if size == 1 or -(-runs // parts) < cell.runs_per_device:
+            raise _too_large(cell, plan, on_cpu, memory)
+
+
+def _too_large(cell: CellConfig, plan: Plan, on_cpu: bool, memory: int) -> ConfigError:
+    """Why not even the smallest layout, `plan`, is one."""
+    needed = (
+        f"{_size(plan.total_bytes(on_cpu))}, more than {USABLE:.0%} of {_size(memory)}"
+    )
+    if cell.runs_per_device:
+        return ConfigError(
+            f"runs_per_device: {cell.runs_per_device} is not allowed for {cell.name}, "
+            f"of which {plan.at_once} at once need {needed}; use fewer, or 0 for as "
+            "many as fit"
+        )
+    return ConfigError(
+        f"groups: {cell.group} is too large: a run of {cell.name} needs {needed}; use "
+        "a smaller group or network, or a device with more memory"
+    )
 
 
 def _layout_of_part(
@@ -239,17 +250,18 @@ def describe(
     width = max((len(cell.name) for cell in cells), default=0)
     lines = [f"shard {shard}:"] if shard else []
     for i, cell in enumerate(cells):
-        memory = state_bytes(cell) + step_bytes(cell, LARGEST_BLOCK)
+        block = plans[i].block if plans else LARGEST_BLOCK
+        memory = state_bytes(cell) + step_bytes(cell, block)
         line = (
             f"{cell.name:{width}}  {len(cell.seeds):4} runs x {cell.num_steps:>9,} "
             f"steps, train fraction {cell.train_fraction:g}, "
-            f"{estimate_cost(cell):.1e} flop and {memory / 2**20:.0f} MiB a run"
+            f"{estimate_cost(cell):.1e} flop and {_size(memory)} a run"
         )
         if plans:
             plan = plans[i]
             line += (
                 f"; {plan.at_once} at once on each of {plan.devices} devices, "
-                f"{_gigabytes(plan.device_bytes)} each"
+                f"{_size(plan.device_bytes)} each"
                 + (f", in {plan.parts} parts" if plan.parts > 1 else "")
             )
         lines.append(line)
@@ -328,5 +340,7 @@ def _time(seconds: float) -> str:
     return f"{seconds:.0f} seconds"
 
 
-def _gigabytes(size: int) -> str:
-    return f"{size / 2**30:.1f} GiB"
+def _size(size: int) -> str:
+    if size >= 2**30:
+        return f"{size / 2**30:.1f} GiB"
+    return f"{size / 2**20:.{0 if size >= 2**23 else 1}f} MiB"

@@ -9,6 +9,7 @@ import pytest
 from absl.testing import flagsaver
 
 from repjax import command_line, main
+from tests.faults.program import Sweep
 
 ROOT = Path(__file__).parent.parent
 S5 = f"--config={ROOT}/experiments/s5.py"
@@ -263,6 +264,17 @@ def test_a_shard_without_runs_is_no_error(call, trained, tmp_path):
 def test_shards_do_not_join_processes(call, trained, tmp_path):
     code, _, err = call(S5, f"--workdir={tmp_path}", "--shard=0/2", "--distributed")
     assert (code, err[:35]) == (2, "repjax: --distributed: not with --s")
+
+
+def test_the_plan_is_printed_before_training(call, tmp_path, monkeypatch):
+    monkeypatch.setenv("JAX_NUM_CPU_DEVICES", "8")  # jax has started already
+    code, out, _ = call(*Sweep(tmp_path, num_steps=2).flags("workdir"))
+    assert code == 0
+    *cells, total, time = out.partition("\nS3_mlp: 3 runs")[0].splitlines()
+    assert len(cells) == 4
+    for cell in cells:
+        assert re.search(r"3 runs x +2 steps.* flop and .* MiB a run; 1 at once", cell)
+    assert total.startswith("4 cells, 12 runs") and time.startswith("about 0 seconds")
 
 
 def test_a_directory_that_cannot_be_written_to(call, trained, tmp_path, monkeypatch):
