@@ -24,14 +24,16 @@ demo: environment ## Train the quickstart into demo/, say where table and report
 test: environment ## Run all tests; choose some with ARGS="-k groups"
 	$(RUN) -m pytest -n 2 $(ARGS)
 
-bench: environment ## Measure speed and memory into bench/; with the extra torch, peers too
+bench: environment ## Measure speed and memory into bench/; the authors' networks with PUBLISHED=DIR
 	@mkdir -p bench
 	$(RUN) benchmarks/train_step.py --out=bench/train_step.json
 	$(RUN) benchmarks/analysis.py --out=bench/analysis.json
 	$(RUN) benchmarks/scaling.py --out=bench/scaling.json --plot=bench/scaling.svg
 	$(RUN) benchmarks/startup.py --out=bench/startup.json
-	$(RUN) benchmarks/accelerator.py $(if $(shell command -v nvidia-smi),,--small) \
-	  --out=bench/accelerator.json
+	$(RUN) benchmarks/breakdown.py --out=bench/breakdown.json
+	$(RUN) benchmarks/accelerator.py --out=bench/accelerator.json
+	$(if $(PUBLISHED),$(RUN) benchmarks/published.py --published=$(PUBLISHED) \
+	  --out=bench/published.json)
 
 check: environment ## Check format, lint and types; changes nothing
 	$(RUN) -m ruff format --check

@@ -5,8 +5,8 @@ python benchmarks/accelerator.py [--small] [--out=F.json]
 Run-steps per second of many runs of the A5 and S5 MLP, and of a few of S6, in each
 matmul precision; beside them the floor that arithmetic sets (operations of the products
 in a step, over the device's peak in that precision) and the one that memory sets (bytes
-that a step must move if every block of activations leaves the chip once). `--small` is
-for trying it out on a CPU.
+that a step must move if every block of activations leaves the chip once). On a CPU only
+a few small rows, to try it out; `--small` and `--nosmall` say otherwise.
 """
 
 from collections.abc import Iterator
@@ -25,7 +25,9 @@ from repjax.plan import num_parameters
 
 _FLAGS = flags.FlagValues()
 _OUT = flags.DEFINE_string("out", None, "File of the rows.", flag_values=_FLAGS)
-_SMALL = flags.DEFINE_bool("small", False, "Few and small.", flag_values=_FLAGS)
+_SMALL = flags.DEFINE_bool(
+    "small", None, "Few and small; by default on a CPU only.", flag_values=_FLAGS
+)
 _BUDGET = flags.DEFINE_float(
     "budget", 5.0, "Seconds of turns for each row.", flag_values=_FLAGS
 )
@@ -60,9 +62,10 @@ COLUMNS = (
 def main() -> None:
     """Measures all rows and reports them."""
     backend.prepare()
+    small = jax.default_backend() == "cpu" if _SMALL.value is None else _SMALL.value
     rows = (
         row(cell, runs, precision, _BUDGET.value)
-        for cell, runs in _cells(_SMALL.value)
+        for cell, runs in _cells(small)
         for precision in PRECISIONS
     )
     timing.report(timing.measured(rows, COLUMNS), COLUMNS, _OUT.value)
@@ -116,13 +119,9 @@ def step_bytes(cell: CellConfig) -> float:
     layer and logits are written and read once forward and once backward.
     """
     order = build_group(cell.group).order
-    hidden = (
-        cell.transformer.d_mlp
-        if cell.architecture == "transformer"
-        else cell.mlp.hidden_dim
-    )
+    activations = cell.sizes.num_neurons + order
     pairs = cell.train_fraction * order**2
-    return 4.0 * (7 * num_parameters(cell) + 4 * pairs * (hidden + order))
+    return 4.0 * (7 * num_parameters(cell) + 4 * pairs * activations)
 
 
 if __name__ == "__main__":

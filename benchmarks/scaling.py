@@ -91,7 +91,12 @@ def _rows(small: bool, budget: float) -> Iterator[dict[str, Any]]:
 def _in_a_process(
     budget: float, group: str, runs: int, devices: int | None = None
 ) -> dict[str, Any]:
-    """A point; on CPUs `devices` share the cores, however many those are."""
+    """A point; on CPUs `devices` share the cores, however many those are.
+
+    An accelerator is held by this process, which then measures it itself.
+    """
+    if jax.default_backend() != "cpu":
+        return point(budget, group, str(runs), devices and str(devices))
     environment = dict(os.environ)
     named = f"{group}:{runs}"
     if devices:

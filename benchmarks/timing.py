@@ -229,7 +229,9 @@ def report(
     """Prints a table of `columns`, and writes all of every row to `out` as JSON."""
     table = [[_shown(row[name]) for name in columns] for row in rows]
     about = machine()
-    print(", ".join(str(about[name]) for name in ("processor", "devices", "commit")))
+    versions = [f"{name} {version}" for name, version in about["versions"].items()]
+    print(f"{about['processor']}, {about['devices']}, commit {about['commit']}")
+    print(f"python {about['python']}, {', '.join(versions)}")
     print(tabulate(table, columns, disable_numparse=True))
     if out:
         write_text(

@@ -29,6 +29,7 @@ from benchmarks import timing
 from repjax import backend, command_line
 from repjax.config import CellConfig
 from repjax.ensemble import Ensemble
+from repjax.parts import build_ensemble
 
 _FLAGS = flags.FlagValues()
 _CELLS = flags.DEFINE_string(
@@ -135,7 +136,7 @@ def trainer(
     cell: CellConfig, devices: Sequence[jax.Device] | None = None
 ) -> tuple[Callable[[], Any], int]:
     """A call that trains all runs for a turn, and for how many steps."""
-    ensemble = Ensemble(cell, devices)
+    ensemble = build_ensemble(cell, devices)
     state = ensemble.init()
 
     def train(steps: int) -> Any:
@@ -173,7 +174,10 @@ def peak_of_training(name: str, runs: int) -> float:
     return timing.peak_gigabytes()
 
 
-def _peak_in_a_process_of_its_own(name: str, runs: int) -> float:
+def _peak_in_a_process_of_its_own(name: str, runs: int) -> float | None:
+    """None on accelerators, which this process holds."""
+    if jax.default_backend() != "cpu":
+        return None
     command = [sys.executable, __file__, f"--peak_of={name}:{runs}"]
     done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
     return float(done.stdout)

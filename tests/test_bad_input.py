@@ -241,23 +241,6 @@ def test_flag(place, capsys, program, arguments, message):
     assert refused(place, capsys, program, *arguments).startswith(message)
 
 
-@pytest.mark.parametrize(
-    ("setting", "message"),
-    [
-        ("groups=A3,C113", "groups: C113 is too large: a run of C113_mlp needs 23 MiB"),
-        ("runs_per_device=4", "runs_per_device: 4 is not allowed for S3_mlp, of which"),
-    ],
-)
-def test_more_than_the_machine_holds(place, capsys, monkeypatch, setting, message):
-    """A run of A3 or S3 needs 4.5 MiB: what comes before C113 is not begun."""
-    monkeypatch.setattr("repjax.ensemble._memory", lambda device: 7 * 2**20)
-    (place / "new").mkdir()
-    groups = [] if setting.startswith("groups") else S3[1:]  # named twice, both count
-    flags = [S3[0], *groups, f"--config.{setting}", "--workdir=new"]
-    line = refused(place, capsys, main, *flags)
-    assert line.startswith(message) and "more than 80% of 7.0 MiB" in line
-
-
 @pytest.mark.skipif(bool(importlib.util.find_spec("gcsfs")), reason="gcsfs is there")
 @pytest.mark.parametrize("program", [main, table3])
 def test_bucket_without_the_extra(place, program):

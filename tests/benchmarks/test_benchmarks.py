@@ -1,5 +1,6 @@
 """Every benchmark runs, at the smallest size; what it computes is right."""
 
+import itertools
 import json
 import subprocess
 import sys
@@ -11,7 +12,16 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from benchmarks import accelerator, analysis, scaling, startup, timing, train_step
+from benchmarks import (
+    accelerator,
+    analysis,
+    breakdown,
+    published,
+    scaling,
+    startup,
+    timing,
+    train_step,
+)
 from experiments import base
 from repjax import step
 from repjax.blocks import ALL_AT_ONCE
@@ -19,11 +29,14 @@ from repjax.config import from_config_dict
 from repjax.ensemble import Ensemble
 from repjax.groups import build_group
 from repjax.models import build_model
+from repjax.plan import make_plan
 from repjax.sweep import expand
 from tests.compilation import quick_jit
 from tests.programs import call
+from tests.published_run import write_run
 from tests.tiny import tiny_cell
 
+ROOT = Path(__file__).parents[2]
 CONTRACT = {
     *("cell", "runs", "ms_per_run_step", "ratio_published", "ratio_torch_ensemble"),
     *("gemm_share", "peak_rss_gb"),
@@ -156,6 +169,8 @@ def test_operations_are_those_that_the_compiler_counts(group, architecture):
         (train_step, "--runs=1,x", "--runs: '1,x' is not allowed"),
         (analysis, "--cells=", "--cells: '' is not allowed"),
         (startup, "--cells=s7-mlp", "--cells: 's7-mlp' is not allowed"),
+        (breakdown, "--cells=s5", "--cells: 's5' is not allowed"),
+        (published, "--published=tests", "--published: 'tests' is not allowed; use a"),
     ],
 )
 def test_bad_input(capsys, program, flag, message):
@@ -278,14 +293,65 @@ def test_floors_are_the_makers_figures():
     assert accelerator.floors(cell, "default", "NVIDIA H100 NVL") == (None, None)
 
 
-def test_accelerator_at_small_size(monkeypatch, tmp_path):
-    monkeypatch.setattr(accelerator, "_cells", lambda small: [("a5-mlp", 1)])
+def test_accelerator_at_small_size(monkeypatch, tmp_path, capsys):
+    """As it is by default on a CPU."""
+    asked = []
+
+    def cells(small):
+        asked.append(small)
+        return [("a5-mlp", 1)]
+
+    monkeypatch.setattr(accelerator, "_cells", cells)
     monkeypatch.setattr(train_step, "TURN_SECONDS", 0.01)
     out = tmp_path / "rows.json"
-    assert call(accelerator, "--small", "--budget=0", f"--out={out}") == 0
+    assert call(accelerator, "--budget=0", f"--out={out}") == 0
+    assert asked == [True]
+    assert f"jax {jax.__version__}" in capsys.readouterr().out
     rows = json.loads(out.read_text())
     assert [row["precision"] for row in rows] == ["default", "high", "highest"]
     assert all(row["run_steps_per_second"] > 0 for row in rows)
+
+
+def test_accelerators_are_asked_for_all_that_is_named():
+    """Rows at full size: A5 and S5 with up to 1,000 runs, S6 in both architectures."""
+    rows = list(accelerator._cells(False))
+    assert set(rows) == {
+        *itertools.product(("a5-mlp", "s5-mlp"), (4, 50, 500, 1000)),
+        ("s6-mlp", 4),
+        ("s6-transformer", 4),
+    }
+    for name, runs in rows:
+        for precision in accelerator.PRECISIONS:
+            cell = timing.paper_cell(name, runs, matmul_precision=precision)
+            assert min(accelerator.floors(cell, precision, "NVIDIA H200")) > 0
+            plan = make_plan(cell, 1, False, 79 * 2**30)
+            assert (plan.at_once, plan.parts) == (runs, 1)
+
+
+def test_parts_of_a_step_are_the_whole(monkeypatch, tmp_path):
+    monkeypatch.setattr(breakdown, "TURN_SECONDS", 0.01)
+    monkeypatch.setattr(train_step, "TURN_SECONDS", 0.01)
+    out = tmp_path / "rows.json"
+    flags = ["--cells=a5-mlp", "--runs=1", "--budget=1", f"--out={out}"]
+    assert call(breakdown, *flags) == 0
+    (row,) = json.loads(out.read_text())
+    parts = [row[f"{part}_percent"] for part in ("network", "cross_entropy", "other")]
+    assert sum(parts) == pytest.approx(100, abs=20)  # of medians, each its own
+    assert parts[0] > 20 and 0 < parts[2] < 80
+
+
+@pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")
+def test_published_networks_are_timed(torch, tmp_path, monkeypatch):
+    for seed in (2, 3):
+        write_run(tmp_path / str(seed), torch, {"seed": seed})
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    out = tmp_path / "rows.json"
+    assert call(published, f"--published={tmp_path}", f"--out={out}") == 0
+    first, second, both = json.loads(out.read_text())
+    assert first["networks"] == 2 and both["program"] == "both"
+    for seconds in ("seconds_cold", "seconds_warm"):
+        assert both[seconds] == pytest.approx(first[seconds] + second[seconds])
+    assert 0.1 < both["peak_rss_gb"] < 2
 
 
 def test_first_step_is_timed(monkeypatch, tmp_path):
