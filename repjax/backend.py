@@ -8,6 +8,8 @@ from pathlib import Path
 
 import jax
 
+from repjax import limits
+
 CACHED_FROM_SECONDS = 0.3
 """Programs that compile for at least so long are kept on disk."""
 
@@ -26,14 +28,14 @@ def prepare() -> None:
 
 
 def one_device_per_core() -> None:
-    """Makes every core of the host a device.
+    """Makes every core that this process may use a device.
 
     XLA runs one of these small programs on little more than one core (on 2 cores, two
     devices train 2.0 times as many steps a second as one), so runs are spread over
     cores as over accelerators.
     """
     if "JAX_NUM_CPU_DEVICES" not in os.environ:
-        jax.config.update("jax_num_cpu_devices", _num_cores())
+        jax.config.update("jax_num_cpu_devices", limits.num_cores())
 
 
 def keep_compilations() -> None:
@@ -46,9 +48,10 @@ def keep_compilations() -> None:
         home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
         kind = hashlib.sha256(processor().encode()).hexdigest()[:12]
         jax.config.update("jax_compilation_cache_dir", str(Path(home, "repjax", kind)))
-        jax.config.update(
-            "jax_persistent_cache_min_compile_time_secs", CACHED_FROM_SECONDS
-        )
+        if "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS" not in os.environ:
+            jax.config.update(
+                "jax_persistent_cache_min_compile_time_secs", CACHED_FROM_SECONDS
+            )
 
 
 def hasty_options() -> dict[str, int | bool]:
@@ -96,10 +99,3 @@ def processor() -> str:
     except OSError:
         pass
     return platform.processor() or platform.machine()
-
-
-def _num_cores() -> int:
-    """Cores that this process may use; macOS and Windows know no affinity."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

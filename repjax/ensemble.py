@@ -6,7 +6,6 @@ one on CPUs, all that fit on GPUs and TPUs, which one small network cannot fill.
 where a CPU has more cores than runs, and steps are long, do cores share a run.
 """
 
-import os
 from collections.abc import Callable, Collection, Sequence
 from functools import cached_property, partial
 from typing import Any
@@ -16,7 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
-from repjax import backend, hosts
+from repjax import backend, hosts, limits
 from repjax.analysis.basis import build_basis
 from repjax.analysis.evaluate import evaluate
 from repjax.blocks import Blocks
@@ -51,7 +50,7 @@ def plan_for(cell: CellConfig, devices: Sequence[jax.Device] | None = None) -> P
 def _memory(device: jax.Device) -> int | None:
     """Bytes of a device, of the whole host for a CPU; None where nobody says."""
     if device.platform == "cpu":
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+        return limits.memory()
     statistics = device.memory_stats() or {}
     return statistics.get("bytes_limit")
 

@@ -25,7 +25,8 @@ MAY_IMPORT = {
     # The core, one run at a time. `typing` names jax's Array, `groups` must not.
     "typing": "",
     "hosts": "",
-    "backend": "",
+    "limits": "",
+    "backend": "limits",
     "groups": "",
     "data": "typing groups",
     "models": "typing groups data config",
@@ -37,7 +38,7 @@ MAY_IMPORT = {
     "analysis": "typing groups data models losses metrics",
     # All runs of a cell, and the host.
     "plan": "architectures config groups rules sweep data analysis",
-    "ensemble": "hosts typing groups data models losses optim state blocks step"
+    "ensemble": "hosts limits typing groups data models losses optim state blocks step"
     " analysis plan config metrics backend",
     "parts": "config ensemble state",
     "checkpoint": "hosts files",
@@ -64,8 +65,8 @@ MAY_IMPORT |= dict.fromkeys(PROGRAMS, " ".join(MAY_IMPORT))
 
 # Exact or plain Python: fast to import, testable to the last digit.
 WITHOUT_JAX = (
-    "rules files metrics architectures config groups results progress command_line"
-    " report reference"
+    "rules files limits metrics architectures config groups results progress report"
+    " reference command_line"
 )
 JAX = {"jax", "jaxlib", "flax", "optax", "orbax", "chex"}
 # After training the runs of a cell are rows of a table, no axis of a program.

@@ -3,6 +3,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from repjax import limits
+
 ROOT = Path(__file__).parent.parent
 STARTED = """
 import jax
@@ -35,8 +37,9 @@ def started(home, **environment):
 
 def test_cores_are_devices_and_programs_are_kept(tmp_path):
     count, cache = started(tmp_path)
-    assert count == len(os.sched_getaffinity(0))
+    assert count == limits.num_cores()
     assert cache.parent == tmp_path / ".cache" / "repjax"
+    assert list(cache.iterdir()), "nothing was kept"
 
 
 def test_the_environment_stands_above(tmp_path):
