@@ -6,6 +6,8 @@ one on CPUs, all that fit on GPUs and TPUs, which one small network cannot fill.
 where a CPU has more cores than runs, and steps are long, do cores share a run.
 """
 
+import copy
+import dataclasses
 from collections.abc import Callable, Collection, Sequence
 from functools import cached_property, partial
 from typing import Any
@@ -24,7 +26,8 @@ from repjax.groups import build_group
 from repjax.metrics import COUNTS, IN_TABLES, PER_IRREP
 from repjax.models import build_model
 from repjax.optim import build_optimizer
-from repjax.plan import EVALUATIONS_AT_ONCE, Plan, make_plan
+from repjax.plan import EVALUATIONS_AT_ONCE, USABLE, Plan, make_plan
+from repjax.rules import ConfigError
 from repjax.state import RunState
 from repjax.step import init_run, train_steps
 from repjax.typing import Array, Int
@@ -45,6 +48,16 @@ def plan_for(cell: CellConfig, devices: Sequence[jax.Device] | None = None) -> P
     one_host = jax.process_count() == 1
     mine = next(d for d in devices if d.process_index == jax.process_index())
     return make_plan(cell, len(devices), on_cpu, _memory(mine), one_host)
+
+
+def fit_together(cells: Sequence[CellConfig]) -> bool:
+    """Whether any two of these cells may be on the devices at one time."""
+    memory, on_cpu = _memory(jax.devices()[0]), jax.default_backend() == "cpu"
+    try:
+        needed = sorted(plan_for(cell).total_bytes(on_cpu) for cell in cells)
+    except ConfigError:  # one of them does not even fit alone
+        return False
+    return memory is None or sum(needed[-2:]) <= USABLE * memory
 
 
 def _memory(device: jax.Device) -> int | None:
@@ -88,6 +101,15 @@ class Ensemble:
         self.model = build_model(cell, group.order)
         self.optimizer = build_optimizer(cell.optimizer)
         self.basis = build_basis(group, cell.task)
+
+    def with_seeds(self, seeds: Sequence[int]) -> "Ensemble":
+        """As many other runs of the same cell, with the same compiled programs."""
+        assert len(seeds) == self.num_runs
+        # Made before copying, as cached properties are in one copy only.
+        _ = (self._init, self._train, self._evaluate_tables, self._evaluate_rest)
+        other = copy.copy(self)
+        other.cell = dataclasses.replace(self.cell, seeds=tuple(seeds))
+        return other
 
     def init(self) -> RunState:
         """Every run at step 0."""

@@ -32,13 +32,16 @@ class Parts:
         num_parts: int,
         devices: Sequence[jax.Device] | None = None,
     ):
-        """Divides `cell` into parts of nearly as many runs each."""
+        """Divides `cell` into parts of as many runs, or one less: two programs."""
         self.cell = cell
         self.num_runs = len(cell.seeds)
-        self._ensembles = [
-            Ensemble(replace(cell, seeds=tuple(seeds.tolist())), devices)
-            for seeds in np.array_split(np.array(cell.seeds), num_parts)
-        ]
+        by_size: dict[int, Ensemble] = {}
+        self._ensembles = []
+        for seeds in np.array_split(np.array(cell.seeds), num_parts):
+            part = replace(cell, seeds=tuple(seeds.tolist()))
+            if seeds.size not in by_size:
+                by_size[seeds.size] = Ensemble(part, devices)
+            self._ensembles.append(by_size[seeds.size].with_seeds(part.seeds))
         self._ends = np.cumsum([part.num_runs for part in self._ensembles])
         self.model = self._ensembles[0].model
         self.basis = self._ensembles[0].basis

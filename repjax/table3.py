@@ -19,6 +19,7 @@ from repjax.workdirs import (
     cell_directories,
     check_distinct,
     missing,
+    read_cell,
     wanted_seeds,
 )
 
@@ -70,6 +71,7 @@ def final_results(directories: Sequence[Path]) -> list[CellResults]:
     A cell without results, as networks are that were imported, gets them.
     """
     from repjax import backend
+    from repjax.ensemble import fit_together
     from repjax.train import reevaluate
 
     backend.prepare()
@@ -82,7 +84,8 @@ def final_results(directories: Sequence[Path]) -> list[CellResults]:
 
     found = []
     # Two cells at a time: the program of one is compiled while that of another runs.
-    with ThreadPoolExecutor(max_workers=2) as pool:
+    workers = 2 if fit_together([*map(read_cell, directories)]) else 1
+    with ThreadPoolExecutor(max_workers=workers) as pool:
         for directory, results in zip(
             directories, pool.map(evaluate, directories), strict=True
         ):

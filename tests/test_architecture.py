@@ -39,7 +39,7 @@ MAY_IMPORT = {
     # All runs of a cell, and the host.
     "plan": "architectures config groups rules sweep data analysis",
     "ensemble": "hosts limits typing groups data models losses optim state blocks step"
-    " analysis plan config metrics backend",
+    " analysis plan config metrics backend rules",
     "parts": "config ensemble state",
     "checkpoint": "hosts files",
     "lease": "",

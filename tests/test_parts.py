@@ -1,12 +1,14 @@
 """A cell that no device can hold, trained in parts: the same runs."""
 
+import math
+
 import chex
 import jax
 import numpy as np
 import pytest
 
 from repjax import ensemble as ensemble_module
-from repjax.ensemble import Ensemble, plan_for
+from repjax.ensemble import Ensemble, fit_together, plan_for
 from repjax.parts import Parts, build_ensemble
 from repjax.plan import USABLE
 from repjax.progress import Progress
@@ -37,6 +39,22 @@ def test_parts_are_the_runs_of_one_program(whole, devices, num_parts):
     chex.assert_trees_all_equal(trained(Parts(CELL, num_parts, devices)), whole)
 
 
+def test_parts_of_one_size_share_their_programs(devices):
+    """5 runs in 4 parts: one of two runs, three of one."""
+    two, one, *others = Parts(CELL, 4, devices)._ensembles
+    assert [part.cell.seeds for part in (two, one, *others)] == [
+        (1, 2),
+        (3,),
+        (4,),
+        (5,),
+    ]
+    assert two._train is not one._train
+    for part in others:
+        part.train(part.init(), 1)
+        assert part._train is one._train and part._init is one._init
+    assert one._train._cache_size() == 1
+
+
 def test_what_is_fetched_can_be_placed_in_other_parts(whole, devices):
     """As when a cell goes on with more or less memory."""
     two, three = Parts(CELL, 2, devices), Parts(CELL, 3, devices)
@@ -52,6 +70,16 @@ def scarce_memory(monkeypatch, num_runs):
     few = plan_for(tiny_cell(num_seeds=num_runs), jax.devices()[:1])
     enough = int(few.total_bytes(True) / USABLE) + 1
     monkeypatch.setattr(ensemble_module, "_memory", lambda device: enough)
+
+
+def test_two_cells_may_be_too_much_together(monkeypatch):
+    one, other = tiny_cell(), tiny_cell(groups=("C7",))
+    together = sum(plan_for(cell).total_bytes(True) for cell in (one, other))
+    for usable, fits in ((together, True), (together - 1, False), (1, False)):
+        monkeypatch.setattr(
+            ensemble_module, "_memory", lambda _, n=usable: math.ceil(n / USABLE)
+        )
+        assert fit_together([one, other]) == fits
 
 
 def test_a_cell_is_divided_only_if_it_must_be(monkeypatch):
