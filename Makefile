@@ -24,7 +24,7 @@ demo: environment ## Train the quickstart into demo/, say where table and report
 test: environment ## Run all tests; choose some with ARGS="-k groups"
 	$(RUN) -m pytest -n 2 $(ARGS)
 
-bench: environment ## Measure speed and memory into bench/; the authors' networks with PUBLISHED=DIR
+bench: environment ## Measure speed and memory into bench/; PUBLISHED=DIR: with the authors' networks
 	@mkdir -p bench
 	$(RUN) benchmarks/train_step.py --out=bench/train_step.json
 	$(RUN) benchmarks/analysis.py --out=bench/analysis.json
@@ -34,6 +34,7 @@ bench: environment ## Measure speed and memory into bench/; the authors' network
 	$(RUN) benchmarks/accelerator.py --out=bench/accelerator.json
 	$(if $(PUBLISHED),$(RUN) benchmarks/published.py --published=$(PUBLISHED) \
 	  --out=bench/published.json)
+	$(if $(PUBLISHED),$(RUN) benchmarks/parity.py $(PUBLISHED)/*/ --out=bench/parity.md)
 
 check: environment ## Check format, lint and types; changes nothing
 	$(RUN) -m ruff format --check

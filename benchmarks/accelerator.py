@@ -1,6 +1,7 @@
 """Training on a GPU or TPU, beside the least time that its makers' figures allow.
 
-python benchmarks/accelerator.py [--small] [--out=F.json]
+python benchmarks/accelerator.py [--cells=a5-mlp,s6-mlp] [--precisions=highest]
+    [--small] [--out=F.json]
 
 Run-steps per second of many runs of the A5 and S5 MLP, and of a few of S6, in each
 matmul precision; beside them the floor that arithmetic sets (operations of the products
@@ -9,7 +10,7 @@ that a step must move if every block of activations leaves the chip once). On a 
 a few small rows, to try it out; `--small` and `--nosmall` say otherwise.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
 import jax
@@ -22,6 +23,7 @@ from repjax import backend, command_line
 from repjax.config import CellConfig
 from repjax.groups import build_group
 from repjax.plan import num_parameters
+from repjax.rules import ConfigError
 
 _FLAGS = flags.FlagValues()
 _OUT = flags.DEFINE_string("out", None, "File of the rows.", flag_values=_FLAGS)
@@ -30,6 +32,13 @@ _SMALL = flags.DEFINE_bool(
 )
 _BUDGET = flags.DEFINE_float(
     "budget", 5.0, "Seconds of turns for each row.", flag_values=_FLAGS
+)
+
+_CELLS = flags.DEFINE_list(
+    "cells", None, "Of those that there are; by default all.", flag_values=_FLAGS
+)
+_PRECISIONS = flags.DEFINE_list(
+    "precisions", None, "Of default, high, highest; by default all.", flag_values=_FLAGS
 )
 
 PRECISIONS = ("default", "high", "highest")
@@ -63,12 +72,28 @@ def main() -> None:
     """Measures all rows and reports them."""
     backend.prepare()
     small = jax.default_backend() == "cpu" if _SMALL.value is None else _SMALL.value
+    cells = list(_cells(small))
+    names = _chosen("cells", _CELLS.value, dict(cells))
+    precisions = _chosen("precisions", _PRECISIONS.value, PRECISIONS)
     rows = (
-        row(cell, runs, precision, _BUDGET.value)
-        for cell, runs in _cells(small)
-        for precision in PRECISIONS
+        row(name, runs, precision, _BUDGET.value)
+        for name, runs in cells
+        for precision in precisions
+        if name in names
     )
-    timing.report(timing.measured(rows, COLUMNS), COLUMNS, _OUT.value)
+    timing.report(timing.measured(rows, COLUMNS, _OUT.value), COLUMNS, _OUT.value)
+
+
+def _chosen(
+    flag: str, values: list[str] | None, known: Collection[str]
+) -> Collection[str]:
+    """The values of a flag, or all that are known."""
+    for value in values or ():
+        if value not in known:
+            raise ConfigError(
+                f"--{flag}: {value!r} is not allowed; use some of {', '.join(known)}"
+            )
+    return values or known
 
 
 def _cells(small: bool) -> Iterator[tuple[str, int]]:
@@ -109,7 +134,14 @@ def floors(
         return None, None
     peaks, bandwidth = PEAKS[device_kind]
     peak = peaks[PRECISIONS.index(precision)]
-    return timing.step_flop(cell) / peak, step_bytes(cell) / bandwidth
+    flop = timing.step_flop(cell) + lookup_flop(cell)
+    return flop / peak, step_bytes(cell) / bandwidth
+
+
+def lookup_flop(cell: CellConfig) -> float:
+    """Operations of the gradient of look-ups: there they are one-hot products."""
+    order = build_group(cell.group).order
+    return 2.0 * cell.train_fraction * order**3 * cell.sizes.looked_up
 
 
 def step_bytes(cell: CellConfig) -> float:

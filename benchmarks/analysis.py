@@ -54,7 +54,7 @@ def main() -> None:
         timing.paper_cell(name, 1)
     backend.prepare()
     rows = (row(name, runs, _BUDGET.value) for name in cells for runs in counts)
-    timing.report(timing.measured(rows, COLUMNS), COLUMNS, _OUT.value)
+    timing.report(timing.measured(rows, COLUMNS, _OUT.value), COLUMNS, _OUT.value)
 
 
 def row(name: str, runs: int, budget: float) -> dict[str, Any]:

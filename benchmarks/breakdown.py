@@ -50,7 +50,7 @@ def main() -> None:
         timing.paper_cell(name, 1)
     backend.prepare()
     rows = (row(name, _RUNS.value, _BUDGET.value) for name in names)
-    timing.report(timing.measured(rows, COLUMNS), COLUMNS, _OUT.value)
+    timing.report(timing.measured(rows, COLUMNS, _OUT.value), COLUMNS, _OUT.value)
 
 
 def row(name: str, runs: int, budget: float) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from absl import flags
 
 from benchmarks import timing
 from repjax import backend, command_line
+from repjax.reference.runs import require_torch
 from repjax.rules import ConfigError
 
 _FLAGS = flags.FlagValues()
@@ -27,6 +28,7 @@ _PUBLISHED = flags.DEFINE_string(
 )
 _OUT = flags.DEFINE_string("out", None, "File of the rows.", flag_values=_FLAGS)
 
+ROOT = Path(__file__).resolve().parents[1]
 COLUMNS = ("program", "networks", "seconds_cold", "seconds_warm", "peak_rss_gb")
 
 _MEASURE = """
@@ -43,20 +45,21 @@ finally:
 
 def main() -> None:
     """Measures both programs, twice, and reports them."""
-    folder = Path(_PUBLISHED.value or "")
+    folder = Path(_PUBLISHED.value or "").resolve()
     runs = sorted(path.parent for path in folder.glob("*/model.pt"))
     if not _PUBLISHED.value or not runs:
         raise ConfigError(
             f"--published: {_PUBLISHED.value!r} is not allowed; use a folder with the "
             "authors' run folders, each with model.pt"
         )
+    require_torch()
     backend.prepare()
     timing.report(rows(runs), COLUMNS, _OUT.value)
 
 
 def rows(runs: list[Path]) -> list[dict[str, Any]]:
     """A row for each program, and one for both."""
-    with tempfile.TemporaryDirectory() as cache, timing.Bystanders() as others:
+    with tempfile.TemporaryDirectory() as cache:
         calls = [_both(runs, cache) for _ in range(2)]
     found = []
     for program in calls[0]:
@@ -68,7 +71,6 @@ def rows(runs: list[Path]) -> list[dict[str, Any]]:
                 "seconds_cold": cold,
                 "seconds_warm": warm,
                 "peak_rss_gb": peak,
-                "others": others.share,
             }
         )
     return found
@@ -95,7 +97,12 @@ def _measure(program: str, arguments: list[str], cache: str) -> tuple[float, flo
     command = [sys.executable, "-c", _MEASURE, program, *arguments]
     begin = time.perf_counter()
     done = subprocess.run(
-        command, env=environment, check=True, stdout=subprocess.PIPE, text=True
+        command,
+        cwd=ROOT,
+        env=environment,
+        check=True,
+        stdout=subprocess.PIPE,
+        text=True,
     )
     seconds = time.perf_counter() - begin
     return seconds, float(done.stdout.rpartition("peak ")[2])

@@ -61,7 +61,7 @@ def main() -> None:
         print(json.dumps(point(_BUDGET.value, *_POINT.value.split(":"))))
         return
     backend.prepare()
-    rows = timing.measured(_rows(_SMALL.value, _BUDGET.value), COLUMNS)
+    rows = timing.measured(_rows(_SMALL.value, _BUDGET.value), COLUMNS, _OUT.value)
     fitted = fits(rows)
     rows = [row | fitted.get(row["kind"], {}) for row in rows]
     timing.report(rows, COLUMNS, _OUT.value)

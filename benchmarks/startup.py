@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from pathlib import Path
 from subprocess import PIPE
 from typing import Any
 
@@ -29,6 +30,7 @@ _CELLS = flags.DEFINE_string(
 )
 _OUT = flags.DEFINE_string("out", None, "File of the rows.", flag_values=_FLAGS)
 
+ROOT = Path(__file__).resolve().parents[1]
 COLUMNS = ("cell", "seconds_cold", "seconds_warm")
 
 
@@ -38,7 +40,7 @@ def main() -> None:
     for name in cells:
         timing.paper_cell(name, 1)
     backend.prepare()
-    rows = timing.measured((row(name) for name in cells), COLUMNS)
+    rows = timing.measured((row(name) for name in cells), COLUMNS, _OUT.value)
     timing.report(rows, COLUMNS, _OUT.value)
 
 
@@ -54,7 +56,10 @@ def seconds_to_first_step(name: str, cache: str) -> float:
     group, _, architecture = name.partition("-")
     environment = os.environ | {"XDG_CACHE_HOME": cache, "PYTHONUNBUFFERED": "1"}
     environment.pop("JAX_COMPILATION_CACHE_DIR", None)
-    with tempfile.TemporaryDirectory() as workdir:
+    with (
+        tempfile.TemporaryDirectory() as workdir,
+        tempfile.TemporaryFile("w+") as said,
+    ):
         command = [
             *(sys.executable, "-m", "repjax.main", "--config=experiments/table3.py"),
             *(f"--config.groups={group.upper()}", f"--workdir={workdir}"),
@@ -62,7 +67,7 @@ def seconds_to_first_step(name: str, cache: str) -> float:
         ]
         begin = time.perf_counter()
         with subprocess.Popen(
-            command, env=environment, stdout=PIPE, stderr=PIPE, text=True
+            command, cwd=ROOT, env=environment, stdout=PIPE, stderr=said, text=True
         ) as process:
             assert process.stdout is not None
             for line in process.stdout:
@@ -71,7 +76,8 @@ def seconds_to_first_step(name: str, cache: str) -> float:
                     process.terminate()
                     process.communicate()
                     return end - begin
-            print(process.communicate()[1], file=sys.stderr)
+        said.seek(0)
+        print(said.read(), file=sys.stderr)
     raise subprocess.CalledProcessError(process.returncode, command)
 
 

@@ -123,8 +123,12 @@ def gemm() -> Callable[[], Any]:
 
 
 def gemm_flop() -> float:
-    """Floating-point operations of that product."""
-    return 2.0 * GEMM_SIZE**3
+    """Floating-point operations of that product, had every device made one.
+
+    On a CPU all cores make it together.
+    """
+    devices = 1 if jax.default_backend() == "cpu" else jax.device_count()
+    return 2.0 * GEMM_SIZE**3 * devices
 
 
 def paper_cell(name: str, runs: int, **changes: Any) -> CellConfig:
@@ -212,14 +216,18 @@ def numbers(flag: str, text: str) -> tuple[int, ...]:
 
 
 def measured(
-    rows: Iterable[dict[str, Any]], columns: Sequence[str]
+    rows: Iterable[dict[str, Any]], columns: Sequence[str], out: str | None
 ) -> list[dict[str, Any]]:
-    """The rows, each told on stderr when it has been measured: that takes minutes."""
+    """The rows, each told on stderr and written when it has been measured.
+
+    All of them take minutes; what was measured before an interruption is in `out`.
+    """
     done = []
     for row in rows:
         values = (f"{name} {_shown(row[name])}" for name in columns)
         print(f"repjax: {', '.join(values)}", file=sys.stderr, flush=True)
         done.append(row)
+        _write(done, out)
     return done
 
 
@@ -233,11 +241,14 @@ def report(
     print(f"{about['processor']}, {about['devices']}, commit {about['commit']}")
     print(f"python {about['python']}, {', '.join(versions)}")
     print(tabulate(table, columns, disable_numparse=True))
+    _write([{**row, **about} for row in rows], out)
     if out:
-        write_text(
-            Path(out), json.dumps([{**row, **about} for row in rows], indent=1) + "\n"
-        )
         print(f"repjax: written: {out}", file=sys.stderr)
+
+
+def _write(rows: Sequence[Mapping[str, Any]], out: str | None) -> None:
+    if out:
+        write_text(Path(out), json.dumps(rows, indent=1) + "\n")
 
 
 def _shown(value: Any) -> str:

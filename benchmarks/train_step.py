@@ -90,12 +90,16 @@ def main() -> None:
     counts = timing.numbers("runs", _RUNS.value)
     for name in cells:
         timing.paper_cell(name, 1)  # a misspelt one is to be known before the first
-    peers = _PEERS.value and find_spec("torch") is not None
-    if _PEERS.value and not peers:
-        print("repjax: no peers: pip install -e '.[torch]'", file=sys.stderr)
     backend.prepare()
+    peers = _PEERS.value
+    if peers and find_spec("torch") is None:
+        print("repjax: no peers: pip install -e '.[torch]'", file=sys.stderr)
+        peers = False
+    if peers and jax.default_backend() != "cpu":
+        print("repjax: no peers: they are written for CPUs", file=sys.stderr)
+        peers = False
     rows = (row(name, runs, _BUDGET.value, peers) for name in cells for runs in counts)
-    timing.report(timing.measured(rows, COLUMNS), COLUMNS, _OUT.value)
+    timing.report(timing.measured(rows, COLUMNS, _OUT.value), COLUMNS, _OUT.value)
 
 
 def row(name: str, runs: int, budget: float, with_peers: bool) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """D59: both networks of the paper, as in its Table 3.
 
 Command: python -m repjax.main --config=experiments/d59.py --workdir=runs/d59
-Cost: not measured; close to C113.
+Cost: not measured; MLP close to C113's, transformer twice that.
 Result: not trained yet.
 """
 

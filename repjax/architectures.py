@@ -28,6 +28,11 @@ class Sizes(ABC):
     def products(self, order: int) -> int:
         """Weights that each pair is multiplied by, those met per element left out."""
 
+    @property
+    @abstractmethod
+    def looked_up(self) -> int:
+        """Floats that each pair looks up in tables over elements."""
+
     @abstractmethod
     def floats_per_pair(self, order: int) -> int:
         """Activations and gradients of one pair that exist together in a step."""
@@ -57,6 +62,11 @@ class MlpSizes(Sizes):
     def products(self, order: int) -> int:
         """The unembedding alone."""
         return self.hidden_dim * order
+
+    @property
+    def looked_up(self) -> int:
+        """What each neuron receives from a, and from b."""
+        return 2 * self.hidden_dim
 
     def floats_per_pair(self, order: int) -> int:
         """What comes from a and b, their sum, activations, logits and odds."""
@@ -101,6 +111,11 @@ class TransformerSizes(Sizes):
         readout = min(rows * order, self.d_model * (rows + order))
         return values * self.d_mlp + readout
 
+    @property
+    def looked_up(self) -> int:
+        """Scores and values of both factors."""
+        return 2 * self.num_heads * (self.d_head + 1)
+
     def floats_per_pair(self, order: int) -> int:
         """Nine times the values of attention, residual stream, neurons, logits."""
         values = self.num_heads * self.d_head
@@ -113,14 +128,14 @@ class Architecture:
 
     Attributes:
         title: its heading in tables.
-        sizes: the section of the settings that holds its sizes.
+        section: that of the settings which holds its sizes.
         one_embedding: whether a and b share it; tables then have W_E for W_a and W_b.
         in_paper: whether the paper's Table 3 has it.
         cores_may_share: whether its bits are the same when several cores share a run.
     """
 
     title: str
-    sizes: str = "mlp"
+    section: str = "mlp"
     one_embedding: bool = False
     in_paper: bool = False
     cores_may_share: bool = False
@@ -129,7 +144,7 @@ class Architecture:
 ARCHITECTURES = {
     "mlp": Architecture("MLP", in_paper=True, cores_may_share=True),
     "transformer": Architecture(
-        "Transformer", sizes="transformer", one_embedding=True, in_paper=True
+        "Transformer", section="transformer", one_embedding=True, in_paper=True
     ),
     "bilinear": Architecture("Bilinear", cores_may_share=True),
 }
@@ -138,5 +153,5 @@ ARCHITECTURES = {
 
 def concerns(section: str, architecture: str) -> bool:
     """Whether a section of the settings changes networks of this architecture."""
-    of_sizes = {other.sizes for other in ARCHITECTURES.values()}
-    return section not in of_sizes or section == ARCHITECTURES[architecture].sizes
+    sections = {other.section for other in ARCHITECTURES.values()}
+    return section not in sections or section == ARCHITECTURES[architecture].section

@@ -195,7 +195,7 @@ class CellConfig(RunSettings):
     @property
     def sizes(self) -> Sizes:
         """Those of its architecture."""
-        return getattr(self, ARCHITECTURES[self.architecture].sizes)
+        return getattr(self, ARCHITECTURES[self.architecture].section)
 
     @property
     def name(self) -> str:

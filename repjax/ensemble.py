@@ -27,7 +27,6 @@ from repjax.metrics import COUNTS, IN_TABLES, PER_IRREP
 from repjax.models import build_model
 from repjax.optim import build_optimizer
 from repjax.plan import EVALUATIONS_AT_ONCE, USABLE, Plan, make_plan
-from repjax.rules import ConfigError
 from repjax.state import RunState
 from repjax.step import init_run, train_steps
 from repjax.typing import Array, Int
@@ -47,15 +46,19 @@ def plan_for(cell: CellConfig, devices: Sequence[jax.Device] | None = None) -> P
     on_cpu = devices[0].platform == "cpu"
     one_host = jax.process_count() == 1
     mine = next(d for d in devices if d.process_index == jax.process_index())
-    return make_plan(cell, len(devices), on_cpu, _memory(mine), one_host)
+    host = limits.memory()
+    return make_plan(cell, len(devices), on_cpu, _memory(mine), one_host, host)
 
 
 def fit_together(cells: Sequence[CellConfig]) -> bool:
-    """Whether any two of these cells may be on the devices at one time."""
+    """Whether any two of these cells may be on the devices at one time.
+
+    By what training them needs, which is more than an evaluation does.
+    """
     memory, on_cpu = _memory(jax.devices()[0]), jax.default_backend() == "cpu"
     try:
         needed = sorted(plan_for(cell).total_bytes(on_cpu) for cell in cells)
-    except ConfigError:  # one of them does not even fit alone
+    except ValueError:  # one does not even fit alone, or its group is no longer known
         return False
     return memory is None or sum(needed[-2:]) <= USABLE * memory
 
@@ -77,7 +80,10 @@ class Ensemble:
         plan: how the runs are laid out.
         width: runs that the arrays hold; `fetch` drops what is padding.
         mesh: the devices; those in one row share their runs.
+        overhead: seconds of a call of `train` that are not training; see `Parts`.
     """
+
+    overhead = 0.0
 
     def __init__(self, cell: CellConfig, devices: Sequence[jax.Device] | None = None):
         """Prepares the programs of `cell`; each is compiled when first called."""
@@ -86,30 +92,36 @@ class Ensemble:
         used = np.array((devices or jax.devices())[: self.plan.devices])
         group = build_group(cell.group)
         self.cell = cell
-        self.num_runs = len(cell.seeds)
         self.mesh = Mesh(
             used.reshape(teams, sharing),
             ("run", "pair"),
             axis_types=(AxisType.Auto, AxisType.Auto),
         )
         self.width = self.plan.width
-        place, team = np.divmod(np.arange(self.num_runs), teams)
-        self._slot = self.plan.slots * team + place
-        # Turns that each device takes, `at_once` runs at a time.
-        held = np.bincount(team, minlength=teams)
-        self._turns = -(-held // self.plan.at_once).astype(np.int32)
+        self._lay_out(len(cell.seeds))
         self.model = build_model(cell, group.order)
         self.optimizer = build_optimizer(cell.optimizer)
         self.basis = build_basis(group, cell.task)
 
     def with_seeds(self, seeds: Sequence[int]) -> "Ensemble":
-        """As many other runs of the same cell, with the same compiled programs."""
-        assert len(seeds) == self.num_runs
-        # Made before copying, as cached properties are in one copy only.
+        """Other runs of the same cell, no more than these, in the same programs."""
+        assert len(seeds) <= self.num_runs
+        # Made before copying, or each copy would make its own.
         _ = (self._init, self._train, self._evaluate_tables, self._evaluate_rest)
         other = copy.copy(self)
         other.cell = dataclasses.replace(self.cell, seeds=tuple(seeds))
+        other._lay_out(len(seeds))
         return other
+
+    def _lay_out(self, num_runs: int) -> None:
+        """Deals so many runs out to the devices, one after the other."""
+        teams = self.plan.teams
+        place, team = np.divmod(np.arange(num_runs), teams)
+        held = np.bincount(team, minlength=teams)
+        self.num_runs = num_runs
+        self._slot = self.plan.slots * team + place
+        # Turns that each device takes, `at_once` runs at a time.
+        self._turns = -(-held // self.plan.at_once).astype(np.int32)
 
     def init(self) -> RunState:
         """Every run at step 0."""
@@ -181,7 +193,12 @@ class Ensemble:
             key = jax.random.fold_in(jax.random.key(ROOT_SEED), seed)
             return init_run(key, self.model, self.optimizer, self.cell.train_fraction)
 
-        return self._compile(lambda seeds: jax.vmap(init)(seeds), (_BY_RUN,))
+        def some(
+            seeds,
+        ):  # sorting all pairs of every run at once would need much memory
+            return jax.lax.map(init, seeds, batch_size=EVALUATIONS_AT_ONCE)
+
+        return self._compile(some, (_BY_RUN,))
 
     @cached_property
     def _train(self) -> Callable[..., tuple[RunState, Array]]:
@@ -210,6 +227,7 @@ class Ensemble:
         return self._compile(
             train,
             (_BY_RUN, _BY_RUN, _SAME),
+            self.cell.matmul_precision,
             donate_argnums=0,
             compiler_options=backend.training_options(),
         )
@@ -226,7 +244,10 @@ class Ensemble:
     def _evaluation(
         self, names: Collection[str], **jit_options
     ) -> Callable[..., dict[str, Array]]:
-        """The program that measures these metrics; XLA drops what only others need."""
+        """The program that measures these metrics; XLA drops what only others need.
+
+        Always in full float32, or a coarser training would seem to be another network.
+        """
         at_once = self.plan.at_once
 
         def evaluate_all(state, num_turns, basis):
@@ -241,9 +262,16 @@ class Ensemble:
             batched = _alone(one) if at_once == 1 else some
             return _in_turn(batched, state, num_turns[0], at_once)
 
-        return self._compile(evaluate_all, (_BY_RUN, _BY_RUN, _SAME), **jit_options)
+        specs = (_BY_RUN, _BY_RUN, _SAME)
+        return self._compile(evaluate_all, specs, **jit_options)
 
-    def _compile(self, function: Callable, in_specs: tuple, **jit_options) -> Callable:
+    def _compile(
+        self,
+        function: Callable,
+        in_specs: tuple,
+        precision: str = "highest",
+        **jit_options,
+    ) -> Callable:
         """One program over all devices; those that share no run do not communicate."""
         sharded = jax.shard_map(
             function,
@@ -254,7 +282,7 @@ class Ensemble:
         )
 
         def with_precision(*arguments):
-            with jax.default_matmul_precision(self.cell.matmul_precision):
+            with jax.default_matmul_precision(precision):
                 return sharded(*arguments)
 
         return jax.jit(with_precision, **jit_options)

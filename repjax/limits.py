@@ -24,8 +24,10 @@ def num_cores() -> int:
     return max(1, int(min(quotas)))
 
 
-def memory() -> int:
-    """Bytes: those of the host, or fewer."""
+def memory() -> int | None:
+    """Bytes: those of the host, or fewer; None on Windows, where nobody says."""
+    if not hasattr(os, "sysconf"):
+        return None
     limits = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]
     for group in _control_groups("memory"):
         for name in ("memory.max", "memory.limit_in_bytes"):
@@ -49,10 +51,11 @@ def _control_groups(controller: str) -> Iterator[Path]:
     """Folders of the groups that this process is in, of both versions."""
     try:
         lines = (ROOT / "proc/self/cgroup").read_text().splitlines()
-    except OSError:
+    except (OSError, ValueError):
         return
     for line in lines:
-        _, controllers, name = line.split(":", 2)
+        _, _, rest = line.partition(":")
+        controllers, _, name = rest.partition(":")
         top = ROOT / "sys/fs/cgroup"
         if controllers:
             if controller not in controllers.split(","):

@@ -1,5 +1,6 @@
 """Cells of more runs than devices can hold: ensembles that take the devices in turn."""
 
+import time
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -24,7 +25,10 @@ class Parts:
     Attributes:
         cell: what is trained.
         num_runs: runs of the cell.
+        overhead: seconds of the last `train` in which states were moved.
     """
+
+    overhead = 0.0
 
     def __init__(
         self,
@@ -32,16 +36,16 @@ class Parts:
         num_parts: int,
         devices: Sequence[jax.Device] | None = None,
     ):
-        """Divides `cell` into parts of as many runs, or one less: two programs."""
+        """Divides `cell` into parts of nearly as many runs, all in one program."""
         self.cell = cell
         self.num_runs = len(cell.seeds)
-        by_size: dict[int, Ensemble] = {}
-        self._ensembles = []
-        for seeds in np.array_split(np.array(cell.seeds), num_parts):
-            part = replace(cell, seeds=tuple(seeds.tolist()))
-            if seeds.size not in by_size:
-                by_size[seeds.size] = Ensemble(part, devices)
-            self._ensembles.append(by_size[seeds.size].with_seeds(part.seeds))
+        # The first part is the largest, or as large as any.
+        first, *others = (
+            tuple(seeds.tolist())
+            for seeds in np.array_split(np.array(cell.seeds), num_parts)
+        )
+        largest = Ensemble(replace(cell, seeds=first), devices)
+        self._ensembles = [largest, *map(largest.with_seeds, others)]
         self._ends = np.cumsum([part.num_runs for part in self._ensembles])
         self.model = self._ensembles[0].model
         self.basis = self._ensembles[0].basis
@@ -54,11 +58,18 @@ class Parts:
         self, states: PartStates, num_steps: int
     ) -> tuple[PartStates, list[np.ndarray]]:
         """`num_steps` steps of every run. Also the last losses, by part."""
-        trained, losses = [], []
+        trained, losses, moving = [], [], 0.0
         for part, state in zip(self._ensembles, states, strict=True):
-            result = part.fetch(part.train(part.place(state), num_steps))
+            start = time.monotonic()
+            placed = jax.block_until_ready(part.place(state))
+            begin = time.monotonic()
+            result = jax.block_until_ready(part.train(placed, num_steps))
+            end = time.monotonic()
+            result = part.fetch(result)
+            moving += (begin - start) + (time.monotonic() - end)
             trained.append(result[0])
             losses.append(result[1])
+        self.overhead = moving
         return trained, losses
 
     def evaluate(

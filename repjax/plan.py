@@ -6,6 +6,7 @@ Sizes are estimates from shapes, a little above what XLA reports; no device is n
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 from repjax.analysis.memory import floats_of_evaluation
 from repjax.architectures import ARCHITECTURES
@@ -52,13 +53,25 @@ DIVIDED_FROM = 2e10
 EVALUATIONS_AT_ONCE = 8
 """Runs evaluated together, at most; each needs a few blocks of 8 MB."""
 
-RATES = {"CPU core": 1e11, "A100": 6e12, "H100": 2e13, "TPU v4 chip": 1e13}
+RATES = {
+    "CPU core": 1e11,
+    "A100": 6e12,
+    "H100": 2e13,
+    "H200": 2e13,
+    "TPU v4 chip": 1e13,
+}
 """Floating-point operations a second, full float32, that training may be hoped to make.
 
 That of a core was measured (Intel Xeon with AVX-512, S5 and C113 MLP); the others are a
-third of what their makers give, and of no use for a single small run, which fills no
-accelerator.
+third of what their makers give.
 """
+
+LEAST_STEP = 1e-4
+"""Seconds of a step on an accelerator that small runs do not fill: a guess, some ten
+kernels one after the other."""
+
+_COPIES_ON_HOST = 3
+"""Of the states on a host with accelerators: as they were, as they are, to be saved."""
 
 _FLOAT = 4
 
@@ -110,6 +123,7 @@ def make_plan(
     on_cpu: bool,
     memory: int | None,
     one_host: bool = True,
+    host_memory: int | None = None,
 ) -> Plan:
     """The widest layout that fits.
 
@@ -119,7 +133,7 @@ def make_plan(
     way, and the bits of a run would depend on how many runs share its device. Where
     there are more cores than runs, and a step is worth it, several share one. Other
     devices batch as many runs as fit. `cell.runs_per_device` stands above both. Runs
-    whose state alone does not fit are trained in parts.
+    whose states alone are too much for accelerators are trained in parts.
 
     Args:
         cell: what is to be trained.
@@ -128,36 +142,63 @@ def make_plan(
         memory: bytes of each device, or of the host; None if unknown.
         one_host: whether the devices are of one host: then they may share a run, and
             those without one may be left out.
+        host_memory: bytes of the host, to which states come to be saved or to rest.
 
     Raises:
-        ConfigError: not even one run fits, or `runs_per_device` do not.
+        ConfigError: not even one run fits, or `runs_per_device` do not, or all
+            together are too much for the host.
     """
     runs = len(cell.seeds)
-    parts = 1
-    while True:
-        size = -(-runs // parts)
-        plan = _layout_of_part(cell, size, num_devices, on_cpu, memory, one_host)
-        if memory is None or plan.total_bytes(on_cpu) <= USABLE * memory:
-            return replace(plan, runs=runs, parts=parts)
-        parts *= 2
-        if size == 1 or -(-runs // parts) < cell.runs_per_device:
-            raise _too_large(cell, plan, on_cpu, memory)
-
-
-def _too_large(cell: CellConfig, plan: Plan, on_cpu: bool, memory: int) -> ConfigError:
-    """Why not even the smallest layout, `plan`, is one."""
-    needed = (
-        f"{_size(plan.total_bytes(on_cpu))}, more than {USABLE:.0%} of {_size(memory)}"
+    layout = partial(
+        _layout_of_part,
+        cell,
+        num_devices=num_devices,
+        on_cpu=on_cpu,
+        memory=memory,
+        one_host=one_host,
     )
-    if cell.runs_per_device:
+
+    def refuse(plan: Plan, memory: int) -> ConfigError:
+        alone = layout(runs=1)
+        one_fits = alone.total_bytes(on_cpu) <= USABLE * memory
+        shown = plan if one_fits or plan.at_once > 1 else alone
+        return _too_large(cell, shown, shown.total_bytes(on_cpu), memory, one_fits)
+
+    parts, plan = 1, layout(runs=runs)
+    widest = plan
+    while memory is not None and plan.total_bytes(on_cpu) > USABLE * memory:
+        # Parts rest in the memory of the host, which is that of its cores.
+        if on_cpu or parts >= runs:
+            raise refuse(plan, memory)
+        parts *= 2
+        plan = layout(runs=-(-runs // parts))
+        if cell.runs_per_device and plan.at_once < widest.at_once:
+            raise refuse(widest, memory)
+    resting = _COPIES_ON_HOST * runs * state_bytes(cell)
+    if not on_cpu and host_memory is not None and resting > USABLE * host_memory:
+        raise _too_large(cell, replace(plan, at_once=1), resting, host_memory, True)
+    return replace(plan, runs=runs, parts=parts)
+
+
+def _too_large(
+    cell: CellConfig, plan: Plan, needed: int, memory: int, one_fits: bool
+) -> ConfigError:
+    """Why a layout cannot be, and what could."""
+    too_much = f"{_size(needed)}, more than {USABLE:.0%} of {_size(memory)}"
+    if plan.at_once > 1:
         return ConfigError(
             f"runs_per_device: {cell.runs_per_device} is not allowed for {cell.name}, "
-            f"of which {plan.at_once} at once need {needed}; use fewer, or 0 for as "
+            f"of which {plan.at_once} at once need {too_much}; use fewer, or 0 for as "
             "many as fit"
         )
+    if one_fits:
+        return ConfigError(
+            f"num_seeds: {len(cell.seeds)} runs of {cell.name} need {too_much}; use "
+            "fewer, or --shard=i/n on several machines"
+        )
     return ConfigError(
-        f"groups: {cell.group} is too large: a run of {cell.name} needs {needed}; use "
-        "a smaller group or network, or a device with more memory"
+        f"groups: {cell.group} is too large: a run of {cell.name} needs {too_much}; "
+        "use a smaller group or network, or a device with more memory"
     )
 
 
@@ -181,8 +222,9 @@ def _layout_of_part(
     block = _cpu_block(cell) if on_cpu else LARGEST_BLOCK
     while True:
         slots = -(-max(per_device, 2 if on_cpu else 1) // at_once) * at_once
-        # The states before and after a chunk, and what one turn needs.
-        needed = 2 * slots * state_bytes(cell) + max(
+        # The states before and after a chunk, on CPUs those to be saved as well, and
+        # what one turn needs.
+        needed = (3 if on_cpu else 2) * slots * state_bytes(cell) + max(
             at_once * step_bytes(cell, block),
             min(at_once, EVALUATIONS_AT_ONCE) * evaluation_bytes(cell, on_cpu),
         )
@@ -272,9 +314,8 @@ def describe(
         return "\n".join(lines)
     rate = _rate_of(device_kind)
     if plans and rate:
-        # Devices that share no run wait for the one with most of them.
         seconds = sum(
-            -(-plan.runs // plan.teams) * estimate_cost(cell) / (rate * plan.sharing)
+            _seconds(cell, plan, rate, device_kind == "cpu")
             for cell, plan in zip(cells, plans, strict=True)
         )
         lines.append(f"about {_time(seconds)} on this machine")
@@ -291,6 +332,14 @@ def describe_shards(sweep: Sequence[CellConfig], count: int) -> str:
         for cells in divide(sweep, count)
     ]
     return f"{count} shards of {min(loads):.1e} to {max(loads):.1e} flop"
+
+
+def _seconds(cell: CellConfig, plan: Plan, rate: float, on_cpu: bool) -> float:
+    """Devices that share no run wait for the one with most of them."""
+    held = -(-plan.runs // plan.teams)
+    computing = held * estimate_cost(cell) / (rate * plan.sharing)
+    turns = -(-held // plan.at_once)
+    return computing if on_cpu else max(computing, turns * cell.num_steps * LEAST_STEP)
 
 
 def _rate_of(device_kind: str) -> float | None:

@@ -167,7 +167,7 @@ class PlainProgress(Progress):
             self._show_if_due(self._status, at_once=not has_begun)
 
     def measure(self, metrics: Mapping[str, np.ndarray]) -> None:
-        """The same."""
+        """Shows where the cell is if that is due."""
         if self._status is not None:
             self._status.measure(metrics)
             self._show_if_due(self._status)

@@ -216,14 +216,17 @@ def _loop(
     if due < len(steps) and np.isfinite(metrics["trained_steps"][:, due]).all():
         due += 1  # it was measured before it was saved
     progress.start(cell.name, ensemble.num_runs, cell.num_steps, step)
+    if due:
+        progress.measure({name: x[:, due - 1] for name, x in metrics.items()})
     saved_at, pace = time.monotonic(), _Pace(cell.max_chunk_seconds)
 
     while due < len(steps):
         chunk = hosts.agree(min(int(steps[due]) - step, pace.steps))
         if chunk:
-            with pace.measured(chunk):
-                state, loss = ensemble.train(state, chunk)
-                train_loss = ensemble.fetch(loss)
+            begin = time.monotonic()
+            state, loss = ensemble.train(state, chunk)
+            train_loss = ensemble.fetch(loss)
+            pace.learn(chunk, time.monotonic() - begin, ensemble.overhead)
             step += chunk
             progress.update(step, train_loss)
         stop = hosts.any_of(bool(signals))
@@ -289,22 +292,24 @@ def blank_metrics(
 
 
 class _Pace:
-    """Length of the next chunk, so that each takes at most `seconds`."""
+    """Length of the next chunk, so that each takes about `seconds`.
+
+    Longer if much of a chunk is spent on moving states (see `Parts`): then training
+    takes ten times as long as that.
+    """
 
     def __init__(self, seconds: float):
         self._seconds = seconds
         self._compiled = False
         self.steps = 1
 
-    @contextlib.contextmanager
-    def measured(self, steps: int) -> Iterator[None]:
-        """Learns from a chunk of `steps`; the first one's time is compilation."""
-        start = time.monotonic()
-        yield
+    def learn(self, steps: int, seconds: float, overhead: float) -> None:
+        """From a chunk that took so long; the first one's time is compilation."""
         if self._compiled:
-            rate = steps / max(time.monotonic() - start, 1e-6)
+            rate = steps / max(seconds - overhead, 1e-6)
+            wanted = rate * max(self._seconds, 10 * overhead)
             # At most tenfold: a short chunk's rate says little.
-            self.steps = max(1, int(min(rate * self._seconds, 10 * self.steps)))
+            self.steps = max(1, int(min(wanted, 10 * self.steps)))
         self._compiled = True
 
 

@@ -170,3 +170,18 @@ def test_matmul_precision_reaches_the_program():
 
     assert "HIGHEST" in program("highest") and "DEFAULT" not in program("highest")
     assert "HIGHEST" not in program("default")
+
+
+def test_only_training_takes_the_precision_that_was_asked_for():
+    """Measured coarsely, a network would seem to be another."""
+    cell = tiny_cell(matmul_precision="default", runs_per_device=2)
+    ensemble = Ensemble(cell, jax.devices()[:1])
+    state = ensemble.init()
+    training = ensemble._train.lower(state, ensemble._turns, np.int32(1)).as_text()
+    measuring = (
+        jax.jit(lambda s: ensemble._evaluate_rest(s, ensemble._turns, ensemble.basis))
+        .lower(state)
+        .as_text()
+    )
+    assert "precision = [DEFAULT, DEFAULT]" in training and "HIGHEST" not in training
+    assert "precision = [HIGHEST, HIGHEST]" in measuring and "DEFAULT" not in measuring

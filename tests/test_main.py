@@ -280,21 +280,24 @@ def test_the_plan_is_printed_before_training(call, tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
-        ({"groups": "S3,C113"}, "groups: C113 is too large: a run of C113_mlp needs "),
-        ({"groups": "S3", "runs_per_device": 4}, "runs_per_device: 4 is not allowed "),
+        (
+            {"groups": "S3,C113", "num_seeds": 1},
+            "groups: C113 is too large: a run of C113_mlp needs 26 MiB",
+        ),
+        ({"groups": "S3"}, "num_seeds: 4 runs of S3_mlp need 11 MiB"),
     ],
 )
 def test_what_the_machine_cannot_hold_is_known_before_anything_is_written(
     call, monkeypatch, tmp_path, flags, message
 ):
-    """A run of S3 needs 4.5 MiB; what comes before C113 is not begun either."""
+    """A run of S3 needs 6.1 MiB; what comes before C113 is not begun either."""
     monkeypatch.setenv("JAX_NUM_CPU_DEVICES", "8")  # jax has started already
-    monkeypatch.setattr("repjax.ensemble._memory", lambda device: 7 * 2**20)
+    monkeypatch.setattr("repjax.ensemble._memory", lambda device: 9 * 2**20)
     base = f"--config={ROOT}/experiments/base.py"
     settings = (f"--config.{key}={value}" for key, value in flags.items())
     code, out, err = call(base, *settings, f"--workdir={tmp_path}")
     assert (code, out, err.count("\n")) == (2, "", 1)
-    assert err.startswith(f"repjax: {message}") and "more than 80% of 7.0 MiB" in err
+    assert err.startswith(f"repjax: {message}") and "more than 80% of 9 MiB" in err
     assert not list(tmp_path.iterdir())
 
 

@@ -1,6 +1,8 @@
 """A cell that no device can hold, trained in parts: the same runs."""
 
 import math
+import time
+from dataclasses import replace
 
 import chex
 import jax
@@ -12,7 +14,7 @@ from repjax.ensemble import Ensemble, fit_together, plan_for
 from repjax.parts import Parts, build_ensemble
 from repjax.plan import USABLE
 from repjax.progress import Progress
-from repjax.train import train_cell
+from repjax.train import _Pace, train_cell
 from tests.tiny import tiny_cell
 
 CELL = tiny_cell(num_seeds=5)
@@ -39,20 +41,14 @@ def test_parts_are_the_runs_of_one_program(whole, devices, num_parts):
     chex.assert_trees_all_equal(trained(Parts(CELL, num_parts, devices)), whole)
 
 
-def test_parts_of_one_size_share_their_programs(devices):
+def test_parts_share_one_program(devices):
     """5 runs in 4 parts: one of two runs, three of one."""
-    two, one, *others = Parts(CELL, 4, devices)._ensembles
-    assert [part.cell.seeds for part in (two, one, *others)] == [
-        (1, 2),
-        (3,),
-        (4,),
-        (5,),
-    ]
-    assert two._train is not one._train
-    for part in others:
+    parts = Parts(CELL, 4, devices)._ensembles
+    assert [part.cell.seeds for part in parts] == [(1, 2), (3,), (4,), (5,)]
+    for part in parts:
         part.train(part.init(), 1)
-        assert part._train is one._train and part._init is one._init
-    assert one._train._cache_size() == 1
+        assert part._train is parts[0]._train and part._init is parts[0]._init
+    assert parts[0]._train._cache_size() == 1
 
 
 def test_what_is_fetched_can_be_placed_in_other_parts(whole, devices):
@@ -65,13 +61,6 @@ def test_what_is_fetched_can_be_placed_in_other_parts(whole, devices):
     chex.assert_trees_all_equal_shapes_and_dtypes(three.abstract(), whole[0])
 
 
-def scarce_memory(monkeypatch, num_runs):
-    """Memory for so many runs of a tiny cell on one device, and no more."""
-    few = plan_for(tiny_cell(num_seeds=num_runs), jax.devices()[:1])
-    enough = int(few.total_bytes(True) / USABLE) + 1
-    monkeypatch.setattr(ensemble_module, "_memory", lambda device: enough)
-
-
 def test_two_cells_may_be_too_much_together(monkeypatch):
     one, other = tiny_cell(), tiny_cell(groups=("C7",))
     together = sum(plan_for(cell).total_bytes(True) for cell in (one, other))
@@ -82,24 +71,35 @@ def test_two_cells_may_be_too_much_together(monkeypatch):
         assert fit_together([one, other]) == fits
 
 
-def test_a_cell_is_divided_only_if_it_must_be(monkeypatch):
-    assert isinstance(build_ensemble(CELL), Ensemble)
-    many = tiny_cell(num_seeds=100)
-    scarce_memory(monkeypatch, 30)
-    assert isinstance(build_ensemble(CELL), Ensemble)
-    divided = build_ensemble(many)
-    assert isinstance(divided, Parts) and plan_for(many).parts == 4
-    assert divided.num_runs == 100
-
-
 def test_a_divided_cell_leaves_what_a_whole_one_does(tmp_path, monkeypatch):
+    """As on an accelerator, whose memory is not the host's."""
     many = tiny_cell(num_seeds=40, num_steps=5)
-    one_device = jax.devices()[:1]
-    monkeypatch.setattr(jax, "devices", lambda: one_device)
     one = train_cell(many, tmp_path / "one", Progress())
-    scarce_memory(monkeypatch, 30)
-    assert plan_for(many).parts == 2
-    two = train_cell(many, tmp_path / "two", Progress())
-    assert one.metrics.keys() == two.metrics.keys()
+    divided = replace(plan_for(many), parts=3)
+    monkeypatch.setattr("repjax.parts.plan_for", lambda *_: divided)
+    assert isinstance(build_ensemble(many), Parts)
+    three = train_cell(many, tmp_path / "three", Progress())
+    assert one.metrics.keys() == three.metrics.keys()
     for name, values in one.metrics.items():
-        np.testing.assert_array_equal(two.metrics[name], values)
+        np.testing.assert_array_equal(three.metrics[name], values)
+
+
+def test_moving_states_lengthens_chunks():
+    pace = _Pace(5.0)
+    for _ in range(12):
+        # 20 s to move the states, a tenth of a second for each step.
+        pace.learn(pace.steps, 20 + 0.1 * pace.steps, 20.0)
+    assert pace.steps == 2000
+    pace = _Pace(5.0)
+    for _ in range(12):
+        pace.learn(pace.steps, 0.1 * pace.steps, 0.0)
+    assert pace.steps == 50
+
+
+def test_time_of_moving_is_known(devices):
+    parts = Parts(CELL, 2, devices)
+    state = parts.init()
+    parts.train(state, 1)  # compiles
+    start = time.monotonic()
+    parts.train(state, 200)
+    assert 0 < parts.overhead < time.monotonic() - start

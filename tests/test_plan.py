@@ -99,13 +99,21 @@ def test_cores_that_would_not_fit_into_the_host_rest():
     assert plan.devices < 64 and plan.width >= 64
 
 
-@pytest.mark.parametrize("on_cpu", [True, False])
-def test_what_never_fits_together_is_trained_in_parts(on_cpu):
+def test_what_never_fits_on_a_device_is_trained_in_parts():
     cell = paper_cell("S6", "mlp", 4000)
-    plan = make_plan(cell, 1, on_cpu, 8 * GIB)
+    plan = make_plan(cell, 1, False, 8 * GIB, host_memory=128 * GIB)
     assert plan.runs == 4000 and plan.parts * plan.width >= 4000
     assert plan.device_bytes <= 0.8 * 8 * GIB
-    assert make_plan(cell, 1, on_cpu, 128 * GIB).parts == 1
+    assert make_plan(cell, 1, False, 128 * GIB).parts == 1
+
+
+@pytest.mark.parametrize("on_cpu", [True, False])
+def test_runs_that_the_host_cannot_hold_are_refused(on_cpu):
+    """States of 4,000 S6 MLPs are 25 GiB, and there are three copies of them."""
+    cell = paper_cell("S6", "mlp", 4000)
+    with pytest.raises(ConfigError, match=r"num_seeds: 4000 runs .* 7\d\.\d GiB"):
+        make_plan(cell, 1, on_cpu, 64 * GIB, host_memory=64 * GIB)
+    assert make_plan(cell, 1, on_cpu, 128 * GIB, host_memory=128 * GIB).runs == 4000
 
 
 @pytest.mark.parametrize("on_cpu", [True, False])
@@ -122,6 +130,18 @@ def test_the_user_knows_better():
         assert (plan.at_once, plan.slots) == (4, 12)
     with pytest.raises(ConfigError, match=r"runs_per_device: 90 .* 90 at once"):
         make_plan(paper_cell("S5", "mlp", 90, runs_per_device=90), 1, False, GIB)
+    with pytest.raises(ConfigError, match="groups: S6 is too large"):
+        make_plan(paper_cell("S6", "mlp", 1, runs_per_device=1), 1, False, 2**20)
+
+
+def test_parts_keep_to_the_runs_that_the_user_wants_together():
+    """States of 500 S5 MLPs do not fit into 2 GiB twice."""
+    cell = paper_cell("S5", "mlp", 500, runs_per_device=10)
+    plan = make_plan(cell, 1, False, 2 * GIB)
+    assert plan.at_once == 10 and plan.parts > 1
+    cell = paper_cell("S5", "mlp", 500, runs_per_device=400)
+    with pytest.raises(ConfigError, match="runs_per_device: 400 is not allowed"):
+        make_plan(cell, 1, False, 2 * GIB)
 
 
 @pytest.mark.parametrize("architecture", ["mlp", "transformer"])

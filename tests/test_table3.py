@@ -65,6 +65,18 @@ def test_the_numbers_come_from_the_checkpoints(trained, tmp_path):
     assert (copy / "seeds.csv").read_bytes() == (trained / "seeds.csv").read_bytes()
 
 
+def test_a_group_whose_table_is_gone(trained, tmp_path, capsys):
+    copy = tmp_path / "copy"
+    shutil.copytree(trained, copy)
+    path = copy / "S3_mlp" / "config.json"
+    path.write_text(path.read_text().replace('"S3"', '"gone.npy"'))
+    capsys.readouterr()
+    assert call(table3, f"--workdir={copy}") == 2
+    err = capsys.readouterr().err
+    assert err.startswith(f"repjax: {copy / 'S3_mlp'}: ") and "gone.npy" in err
+    assert err.count("\n") == 1
+
+
 def test_shards_merge_to_the_table_of_one_sweep(trained, tmp_path, capsys):
     parts = [tmp_path / f"part{i}" for i in range(4)]
     for i, part in enumerate(parts):

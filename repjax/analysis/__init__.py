@@ -1,1 +1,1 @@
-"""Analysis kernels: weights of ONE run → arrays. Jitted, no files, no run axis."""
+"""Analysis of ONE run: kernels from weights to arrays, to be jitted. No files."""

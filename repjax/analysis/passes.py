@@ -1,7 +1,8 @@
 """Two passes over pairs in blocks: what is kept are n × n tables, a few per irrep.
 
 The first visits all pairs and reduces activations and logits to n × n tables; the
-second visits some pairs again and takes irreps out of their logits.
+second visits some pairs again and takes irreps out of their logits, some irreps at a
+time.
 """
 
 from collections.abc import Mapping

@@ -1,22 +1,13 @@
-"""What Table 3 says: means over runs, and the paper's value for each of them.
+"""What Table 3 says: means over runs, and the paper's value for each of them."""
 
-Chughtai, Chan, Nanda, "A Toy Model of Universality", ICML 2023. `paper_table3.csv` in
-this folder holds the paper's numbers for 7 groups × 2 architectures, in fractions and
-nats: source `published` is what was printed, source `exact` what the authors' published
-weights give when the errata are mended.
-"""
-
-import csv
-import io
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
-from importlib.resources import files
 from itertools import groupby
 
 import numpy as np
 
-from repjax.architectures import ARCHITECTURES
+from repjax.architectures import ARCHITECTURES, concerns
+from repjax.report.paper import paper_values, unlike_paper
 from repjax.results import CellResults
 
 COLUMNS = {
@@ -57,6 +48,7 @@ class Entry:
         num_diverged: how many of them diverged.
         num_generalised: how many of them generalised.
         mixed: whether they come from cells with different settings or common seeds.
+        unlike_paper: settings in which some differ from the paper's runs.
     """
 
     means: dict[str, float]
@@ -64,6 +56,7 @@ class Entry:
     num_diverged: int
     num_generalised: int
     mixed: bool
+    unlike_paper: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -97,17 +90,6 @@ class Row:
         """Runs that generalised out of all, as "4/4"."""
         entry = self.entries.get(architecture)
         return f"{entry.num_generalised}/{entry.num_runs}" if entry else DASH
-
-
-@lru_cache
-def paper_values() -> dict[tuple[str, str, str, str], float]:
-    """The paper's numbers by (group, architecture, source, metric)."""
-    text = files("repjax.report").joinpath("paper_table3.csv").read_text("utf-8")
-    return {
-        (row["group"], row["architecture"], row["source"], metric): float(row[metric])
-        for row in csv.DictReader(io.StringIO(text))
-        for metric in COLUMNS
-    }
 
 
 def headings(architecture: str) -> dict[str, str]:
@@ -145,7 +127,11 @@ def _mean(cells: Sequence[CellResults]) -> Entry:
 
     seeds = [seed for cell in cells for seed in cell.cell.seeds]
     first, *others = (
-        {k: v for k, v in cell.cell.to_json().items() if k not in NOT_TRAINING}
+        {
+            name: value
+            for name, value in cell.cell.to_json().items()
+            if name not in NOT_TRAINING and concerns(name, cell.cell.architecture)
+        }
         for cell in cells
     )
     num_diverged = sum(int(cell.diverged.sum()) for cell in cells)
@@ -159,6 +145,9 @@ def _mean(cells: Sequence[CellResults]) -> Entry:
         num_diverged=num_diverged,
         num_generalised=sum(int(cell.generalised.sum()) for cell in cells),
         mixed=len(set(seeds)) < len(seeds) or any(other != first for other in others),
+        unlike_paper=tuple(
+            dict.fromkeys(said for cell in cells for said in unlike_paper(cell.cell))
+        ),
     )
 
 
@@ -172,6 +161,11 @@ def notes(rows: Iterable[Row]) -> list[str]:
                 said.append(
                     f"{where}: one mean over cells that differ in other settings than "
                     "their seeds, or that share seeds."
+                )
+            if entry.unlike_paper:
+                said.append(
+                    f"{where}: trained otherwise than the paper's runs: "
+                    f"{', '.join(entry.unlike_paper)}."
                 )
             if entry.num_diverged:
                 said.append(

@@ -143,7 +143,8 @@ def console_tables(rows: Sequence[Row]) -> list[Table]:
 
 def _sections(rows: Sequence[Row]) -> list[tuple[tuple[str, ...], list[Row]]]:
     """The architectures that share one table, and its rows; none without rows."""
-    others = tuple(name for name in ARCHITECTURES if name not in IN_PAPER)
+    there = {name for row in rows for name in row.entries}
+    others = tuple(n for n in ARCHITECTURES if n in there and n not in IN_PAPER)
     sections = []
     for architectures in (IN_PAPER, others):
         present = [row for row in rows if row.entries.keys() & set(architectures)]

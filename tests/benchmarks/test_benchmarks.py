@@ -1,5 +1,6 @@
 """Every benchmark runs, at the smallest size; what it computes is right."""
 
+import dataclasses
 import itertools
 import json
 import subprocess
@@ -14,6 +15,7 @@ import pytest
 
 from benchmarks import (
     accelerator,
+    agreement,
     analysis,
     breakdown,
     published,
@@ -32,6 +34,7 @@ from repjax.models import build_model
 from repjax.plan import make_plan
 from repjax.sweep import expand
 from tests.compilation import quick_jit
+from tests.made_up import make_cell, make_results
 from tests.programs import call
 from tests.published_run import write_run
 from tests.tiny import tiny_cell
@@ -170,6 +173,9 @@ def test_operations_are_those_that_the_compiler_counts(group, architecture):
         (analysis, "--cells=", "--cells: '' is not allowed"),
         (startup, "--cells=s7-mlp", "--cells: 's7-mlp' is not allowed"),
         (breakdown, "--cells=s5", "--cells: 's5' is not allowed"),
+        (accelerator, "--cells=s7-mlp", "--cells: 's7-mlp' is not allowed; use some"),
+        (accelerator, "--precisions=low", "--precisions: 'low' is not allowed; use"),
+        (agreement, "--other=x", "--reference: missing; use a workdir"),
         (published, "--published=tests", "--published: 'tests' is not allowed; use a"),
     ],
 )
@@ -287,8 +293,12 @@ def test_a_point_has_the_devices_it_asks_for():
 def test_floors_are_the_makers_figures():
     cell = timing.paper_cell("s5-mlp", 1)
     arithmetic, memory = accelerator.floors(cell, "highest", "NVIDIA H100 80GB HBM3")
-    assert arithmetic == pytest.approx(timing.step_flop(cell) / 67e12)
-    assert memory == pytest.approx(accelerator.step_bytes(cell) / 3.35e12)
+    # 5,760 pairs: products, and 2 × 128 floats looked up by one-hot products.
+    flop = timing.step_flop(cell) + 2 * 5760 * 120 * 256
+    assert arithmetic == pytest.approx(flop / 67e12)
+    weights = 2 * 120 * 256 + 512 * 128 + 128 * 120
+    floats = 7 * weights + 4 * 5760 * (128 + 120)
+    assert memory == pytest.approx(4 * floats / 3.35e12)
     assert accelerator.floors(cell, "default", "cpu") == (None, None)
     assert accelerator.floors(cell, "default", "NVIDIA H100 NVL") == (None, None)
 
@@ -324,20 +334,33 @@ def test_accelerators_are_asked_for_all_that_is_named():
         for precision in accelerator.PRECISIONS:
             cell = timing.paper_cell(name, runs, matmul_precision=precision)
             assert min(accelerator.floors(cell, precision, "NVIDIA H200")) > 0
-            plan = make_plan(cell, 1, False, 79 * 2**30)
+            plan = make_plan(cell, 1, False, 59 * 2**30)  # three quarters of 79
             assert (plan.at_once, plan.parts) == (runs, 1)
 
 
-def test_parts_of_a_step_are_the_whole(monkeypatch, tmp_path):
+def test_parts_of_a_step_are_told_apart(monkeypatch, tmp_path):
     monkeypatch.setattr(breakdown, "TURN_SECONDS", 0.01)
     monkeypatch.setattr(train_step, "TURN_SECONDS", 0.01)
     out = tmp_path / "rows.json"
     flags = ["--cells=a5-mlp", "--runs=1", "--budget=1", f"--out={out}"]
     assert call(breakdown, *flags) == 0
     (row,) = json.loads(out.read_text())
-    parts = [row[f"{part}_percent"] for part in ("network", "cross_entropy", "other")]
-    assert sum(parts) == pytest.approx(100, abs=20)  # of medians, each its own
-    assert parts[0] > 20 and 0 < parts[2] < 80
+    assert row["network_percent"] > 20 and 0 < row["other_percent"] < 80
+    assert row["network_gemm_percent"] > 0
+
+
+def test_agreement_is_within_the_spread_over_seeds(tmp_path):
+    """The mean of the other's W_a lies below all of the reference's."""
+    cell = make_cell("S5", "mlp")
+    make_results(cell, fve_w_a=[0.8, 0.9], test_loss=[1.0, 2.0]).save(tmp_path / "f/c")
+    other = dataclasses.replace(cell, matmul_precision="default")
+    make_results(other, fve_w_a=[0.7, 0.8], test_loss=[0.5, 2.0]).save(tmp_path / "d/c")
+    out = tmp_path / "rows.json"
+    flags = [f"--reference={tmp_path / 'f'}", f"--other={tmp_path / 'd'}"]
+    assert call(agreement, *flags, f"--out={out}") == 0
+    agrees = {row["metric"]: row["agrees"] for row in json.loads(out.read_text())}
+    assert len(agrees) == 8 and sum(agrees.values()) == 7 and not agrees["fve_w_a"]
+    assert call(agreement, flags[0], f"--other={tmp_path}") == 2
 
 
 @pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")

@@ -13,8 +13,8 @@ from repjax.report.means import (
     build_rows,
     format_value,
     headings,
-    paper_values,
 )
+from repjax.report.paper import paper_values
 from repjax.report.table3 import csv_table, latex, markdown, print_table3, write_table3
 from tests.made_up import make_cell, make_results
 

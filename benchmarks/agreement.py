@@ -1,0 +1,72 @@
+"""Whether a faster precision gives the same table, within the spread over seeds.
+
+python benchmarks/agreement.py --reference=DIR --other=DIR [--out=F.json]
+
+Two workdirs of the same cells, trained in full float32 and in another precision. A cell
+agrees in a metric of Table 3 where the mean over its runs lies between the smallest and
+the largest value of the reference's runs.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+from absl import flags
+
+from benchmarks import timing
+from repjax import backend, command_line
+from repjax.files import as_path
+from repjax.report.means import headings
+from repjax.results import CellResults, load_workdir
+from repjax.rules import ConfigError
+
+_FLAGS = flags.FlagValues()
+_REFERENCE = flags.DEFINE_string(
+    "reference", None, "Workdir in full float32.", flag_values=_FLAGS
+)
+_OTHER = flags.DEFINE_string(
+    "other", None, "Workdir in another precision.", flag_values=_FLAGS
+)
+_OUT = flags.DEFINE_string("out", None, "File of the rows.", flag_values=_FLAGS)
+
+COLUMNS = ("cell", "metric", "smallest", "mean_of_other", "largest", "agrees")
+
+
+def main() -> None:
+    """Compares all cells that both workdirs have."""
+    reference = _cells("reference", _REFERENCE.value)
+    other = _cells("other", _OTHER.value)
+    both = [name for name in reference if name in other]
+    if not both:
+        raise ConfigError("--other: no finished cell there is in --reference too")
+    backend.prepare()
+    rows = [row for name in both for row in compare(reference[name], other[name])]
+    timing.report(rows, COLUMNS, _OUT.value)
+    disagreeing = sum(not row["agrees"] for row in rows)
+    print(f"{len(rows) - disagreeing} of {len(rows)} means agree")
+
+
+def _cells(flag: str, workdir: str | None) -> dict[str, CellResults]:
+    if workdir is None:
+        raise ConfigError(f"--{flag}: missing; use a workdir that was trained in")
+    return {cell.cell.name: cell for cell in load_workdir(as_path(workdir))}
+
+
+def compare(reference: CellResults, other: CellResults) -> Iterator[dict[str, Any]]:
+    """A row for each metric of the table."""
+    for metric in headings(reference.cell.architecture):
+        spread = reference.final(metric)
+        smallest, largest = float(spread.min()), float(spread.max())
+        mean = float(other.final(metric).mean())
+        yield {
+            "cell": reference.cell.name,
+            "metric": metric,
+            "smallest": smallest,
+            "mean_of_other": mean,
+            "largest": largest,
+            "agrees": smallest <= mean <= largest,
+            "precisions": [c.cell.matmul_precision for c in (reference, other)],
+        }
+
+
+if __name__ == "__main__":
+    command_line.run(main, _FLAGS)
