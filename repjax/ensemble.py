@@ -193,9 +193,8 @@ class Ensemble:
             key = jax.random.fold_in(jax.random.key(ROOT_SEED), seed)
             return init_run(key, self.model, self.optimizer, self.cell.train_fraction)
 
-        def some(
-            seeds,
-        ):  # sorting all pairs of every run at once would need much memory
+        def some(seeds):
+            # Sorting all pairs of every run at once would take much memory.
             return jax.lax.map(init, seeds, batch_size=EVALUATIONS_AT_ONCE)
 
         return self._compile(some, (_BY_RUN,))

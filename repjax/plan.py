@@ -159,10 +159,21 @@ def make_plan(
     )
 
     def refuse(plan: Plan, memory: int) -> ConfigError:
-        alone = layout(runs=1)
-        one_fits = alone.total_bytes(on_cpu) <= USABLE * memory
-        shown = plan if one_fits or plan.at_once > 1 else alone
-        return _too_large(cell, shown, shown.total_bytes(on_cpu), memory, one_fits)
+        too_much = _beyond(plan.total_bytes(on_cpu), memory)
+        if plan.at_once > 1:
+            return ConfigError(
+                f"runs_per_device: {cell.runs_per_device} is not allowed for "
+                f"{cell.name}, of which {plan.at_once} at once need {too_much}; use "
+                "fewer, or 0 for as many as fit"
+            )
+        alone = layout(runs=1).total_bytes(on_cpu)
+        if alone <= USABLE * memory:
+            return _too_many(cell, too_much)
+        return ConfigError(
+            f"groups: {cell.group} is too large: a run of {cell.name} needs "
+            f"{_beyond(alone, memory)}; use a smaller group or network, or a device "
+            "with more memory"
+        )
 
     parts, plan = 1, layout(runs=runs)
     widest = plan
@@ -174,32 +185,22 @@ def make_plan(
         plan = layout(runs=-(-runs // parts))
         if cell.runs_per_device and plan.at_once < widest.at_once:
             raise refuse(widest, memory)
-    resting = _COPIES_ON_HOST * runs * state_bytes(cell)
-    if not on_cpu and host_memory is not None and resting > USABLE * host_memory:
-        raise _too_large(cell, replace(plan, at_once=1), resting, host_memory, True)
+    if one_host and not on_cpu and host_memory is not None:
+        resting = _COPIES_ON_HOST * runs * state_bytes(cell)
+        if resting > USABLE * host_memory:
+            raise _too_many(cell, _beyond(resting, host_memory))
     return replace(plan, runs=runs, parts=parts)
 
 
-def _too_large(
-    cell: CellConfig, plan: Plan, needed: int, memory: int, one_fits: bool
-) -> ConfigError:
-    """Why a layout cannot be, and what could."""
-    too_much = f"{_size(needed)}, more than {USABLE:.0%} of {_size(memory)}"
-    if plan.at_once > 1:
-        return ConfigError(
-            f"runs_per_device: {cell.runs_per_device} is not allowed for {cell.name}, "
-            f"of which {plan.at_once} at once need {too_much}; use fewer, or 0 for as "
-            "many as fit"
-        )
-    if one_fits:
-        return ConfigError(
-            f"num_seeds: {len(cell.seeds)} runs of {cell.name} need {too_much}; use "
-            "fewer, or --shard=i/n on several machines"
-        )
+def _too_many(cell: CellConfig, too_much: str) -> ConfigError:
     return ConfigError(
-        f"groups: {cell.group} is too large: a run of {cell.name} needs {too_much}; "
-        "use a smaller group or network, or a device with more memory"
+        f"num_seeds: {len(cell.seeds)} runs of {cell.name} need {too_much}; use fewer, "
+        "or --shard=i/n on several machines"
     )
+
+
+def _beyond(needed: int, memory: int) -> str:
+    return f"{_size(needed)}, more than {USABLE:.0%} of {_size(memory)}"
 
 
 def _layout_of_part(

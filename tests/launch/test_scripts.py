@@ -95,7 +95,8 @@ BAD_FLAGS = {
     " --shard=1 --tries=0 --poll=soon --spot=2 --extras=",
     "tpu_sweep.sh": "--shards=0 --at_once=0 --shard=1/2 --type=v4 --wrokdir=gs://a/b"
     " --name=-",
-    "slurm.sbatch": "--shards=two --workdir=gs://a/b --at_once=0 --python=/no/python",
+    "slurm.sbatch": "--shards=two --workdir=gs://a/b --at_once=0 --cpus=x"
+    " --python=/no/python",
     "gke.sh": "--shards=0 --hosts=3 --topology=4 --chips=0 --workdir=/mnt --image=A"
     " --name=A",
 }

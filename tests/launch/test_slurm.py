@@ -56,13 +56,14 @@ def flags(stand_in: StandIn, *more: str) -> tuple[str, ...]:
 
 def test_it_submits_itself(stand_in):
     folder = stand_in.folder
-    arguments = ("--workdir=w", "--shards=8", "--at_once=4", PYTHON, *TINY)
+    of_tasks = ("--shards=8", "--cpus=3", "--at_once=4")
+    arguments = ("--workdir=w", *of_tasks, PYTHON, *TINY)
     code, out = stand_in.run("slurm.sbatch", *arguments, cwd=folder)
     assert code == 0, out
     ((_, *call),) = stand_in.calls("sbatch")
     script = call.index(str(SCRIPT))
     options, passed_on = call[:script], call[script + 1 :]
-    assert "--array=0-7%4" in options
+    assert "--array=0-7%4" in options and "--cpus-per-task=3" in options
     assert f"--chdir={REPOSITORY}" in options
     assert f"--output={folder}/w/%A_%a.log" in options
     assert (folder / "w").is_dir()
