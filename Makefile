@@ -34,7 +34,8 @@ bench: environment ## Measure speed and memory into bench/; PUBLISHED=DIR: with 
 	$(RUN) benchmarks/accelerator.py --out=bench/accelerator.json
 	$(if $(PUBLISHED),$(RUN) benchmarks/published.py --published=$(PUBLISHED) \
 	  --out=bench/published.json)
-	$(if $(PUBLISHED),$(RUN) benchmarks/parity.py $(PUBLISHED)/*/ --out=bench/parity.md)
+	$(if $(PUBLISHED),$(RUN) benchmarks/parity.py $(dir $(wildcard $(PUBLISHED)/*/model.pt)) \
+	  --out=bench/parity.md)
 
 check: environment ## Check format, lint and types; changes nothing
 	$(RUN) -m ruff format --check

@@ -88,12 +88,14 @@ def _chosen(
     flag: str, values: list[str] | None, known: Collection[str]
 ) -> Collection[str]:
     """The values of a flag, or all that are known."""
-    for value in values or ():
+    if values is None:
+        return known
+    for value in values or [""]:
         if value not in known:
             raise ConfigError(
                 f"--{flag}: {value!r} is not allowed; use some of {', '.join(known)}"
             )
-    return values or known
+    return values
 
 
 def _cells(small: bool) -> Iterator[tuple[str, int]]:

@@ -4,9 +4,10 @@ python benchmarks/agreement.py --reference=DIR --other=DIR [--out=F.json]
 
 Two workdirs of the same cells, trained in full float32 and in another precision. A cell
 agrees in a metric of Table 3 where the mean over its runs lies between the smallest and
-the largest value of the reference's runs.
+the largest value of the reference's runs; runs that diverged count in neither.
 """
 
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,8 +15,9 @@ from absl import flags
 
 from benchmarks import timing
 from repjax import backend, command_line
+from repjax.config import flatten
 from repjax.files import as_path
-from repjax.report.means import headings
+from repjax.report.means import NOT_TRAINING, headings
 from repjax.results import CellResults, load_workdir
 from repjax.rules import ConfigError
 
@@ -38,6 +40,10 @@ def main() -> None:
     both = [name for name in reference if name in other]
     if not both:
         raise ConfigError("--other: no finished cell there is in --reference too")
+    for name in sorted(reference.keys() ^ other.keys()):
+        print(f"repjax: {name} is in one of the workdirs only", file=sys.stderr)
+    for name in both:
+        _check_alike(reference[name], other[name])
     backend.prepare()
     rows = [row for name in both for row in compare(reference[name], other[name])]
     timing.report(rows, COLUMNS, _OUT.value)
@@ -51,12 +57,29 @@ def _cells(flag: str, workdir: str | None) -> dict[str, CellResults]:
     return {cell.cell.name: cell for cell in load_workdir(as_path(workdir))}
 
 
+def _check_alike(reference: CellResults, other: CellResults) -> None:
+    """`ConfigError` if more than the precision differs, or all runs diverged."""
+    ours, theirs = (flatten(cell.cell.to_json()) for cell in (reference, other))
+    for key, value in ours.items():
+        relevant = (
+            key != "matmul_precision" and key.partition(".")[0] not in NOT_TRAINING
+        )
+        if relevant and theirs[key] != value:
+            raise ConfigError(
+                f"--other: {key} {theirs[key]} of {other.cell.name} is not allowed; "
+                f"use a workdir with {value}, as in --reference"
+            )
+    for flag, cell in (("reference", reference), ("other", other)):
+        if cell.diverged.all():
+            raise ConfigError(f"--{flag}: every run of {cell.cell.name} diverged")
+
+
 def compare(reference: CellResults, other: CellResults) -> Iterator[dict[str, Any]]:
     """A row for each metric of the table."""
     for metric in headings(reference.cell.architecture):
-        spread = reference.final(metric)
+        spread = reference.final(metric)[~reference.diverged]
         smallest, largest = float(spread.min()), float(spread.max())
-        mean = float(other.final(metric).mean())
+        mean = float(other.final(metric)[~other.diverged].mean())
         yield {
             "cell": reference.cell.name,
             "metric": metric,

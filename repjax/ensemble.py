@@ -53,7 +53,7 @@ def plan_for(cell: CellConfig, devices: Sequence[jax.Device] | None = None) -> P
 def fit_together(cells: Sequence[CellConfig]) -> bool:
     """Whether any two of these cells may be on the devices at one time.
 
-    By what training them needs, which is more than an evaluation does.
+    By what their plans need, the larger of training and evaluation.
     """
     memory, on_cpu = _memory(jax.devices()[0]), jax.default_backend() == "cpu"
     try:
@@ -193,11 +193,8 @@ class Ensemble:
             key = jax.random.fold_in(jax.random.key(ROOT_SEED), seed)
             return init_run(key, self.model, self.optimizer, self.cell.train_fraction)
 
-        def some(seeds):
-            # Sorting all pairs of every run at once would take much memory.
-            return jax.lax.map(init, seeds, batch_size=EVALUATIONS_AT_ONCE)
-
-        return self._compile(some, (_BY_RUN,))
+        # One after the other: to sort all pairs of every run takes much memory.
+        return self._compile(lambda seeds: jax.lax.map(init, seeds), (_BY_RUN,))
 
     @cached_property
     def _train(self) -> Callable[..., tuple[RunState, Array]]:

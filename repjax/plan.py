@@ -70,9 +70,6 @@ LEAST_STEP = 1e-4
 """Seconds of a step on an accelerator that small runs do not fill: a guess, some ten
 kernels one after the other."""
 
-_COPIES_ON_HOST = 3
-"""Of the states on a host with accelerators: as they were, as they are, to be saved."""
-
 _FLOAT = 4
 
 
@@ -160,7 +157,8 @@ def make_plan(
 
     def refuse(plan: Plan, memory: int) -> ConfigError:
         too_much = _beyond(plan.total_bytes(on_cpu), memory)
-        if plan.at_once > 1:
+        together = layout(runs=plan.at_once).total_bytes(on_cpu)
+        if plan.at_once > 1 and together > USABLE * memory:
             return ConfigError(
                 f"runs_per_device: {cell.runs_per_device} is not allowed for "
                 f"{cell.name}, of which {plan.at_once} at once need {too_much}; use "
@@ -181,12 +179,14 @@ def make_plan(
         # Parts rest in the memory of the host, which is that of its cores.
         if on_cpu or parts >= runs:
             raise refuse(plan, memory)
-        parts *= 2
+        parts = min(2 * parts, runs)
         plan = layout(runs=-(-runs // parts))
         if cell.runs_per_device and plan.at_once < widest.at_once:
             raise refuse(widest, memory)
     if one_host and not on_cpu and host_memory is not None:
-        resting = _COPIES_ON_HOST * runs * state_bytes(cell)
+        # As they come and without padding; of parts as they were and are, and to save.
+        copies = 3 if parts > 1 else 2
+        resting = copies * runs * state_bytes(cell)
         if resting > USABLE * host_memory:
             raise _too_many(cell, _beyond(resting, host_memory))
     return replace(plan, runs=runs, parts=parts)
@@ -195,7 +195,7 @@ def make_plan(
 def _too_many(cell: CellConfig, too_much: str) -> ConfigError:
     return ConfigError(
         f"num_seeds: {len(cell.seeds)} runs of {cell.name} need {too_much}; use fewer, "
-        "or --shard=i/n on several machines"
+        "--shard=i/n on several machines, or a host with more memory"
     )
 
 

@@ -291,11 +291,15 @@ def blank_metrics(
     } | {name: np.full((*shape, num_irreps), np.nan, np.float32) for name in PER_IRREP}
 
 
+_LONGEST = 30.0
+
+
 class _Pace:
     """Length of the next chunk, so that each takes about `seconds`.
 
     Longer if much of a chunk is spent on moving states (see `Parts`): then training
-    takes ten times as long as that.
+    takes ten times as long as that, but no more than `_LONGEST` seconds, since signals
+    are looked at between chunks.
     """
 
     def __init__(self, seconds: float):
@@ -307,7 +311,7 @@ class _Pace:
         """From a chunk that took so long; the first one's time is compilation."""
         if self._compiled:
             rate = steps / max(seconds - overhead, 1e-6)
-            wanted = rate * max(self._seconds, 10 * overhead)
+            wanted = rate * max(self._seconds, min(10 * overhead, _LONGEST))
             # At most tenfold: a short chunk's rate says little.
             self.steps = max(1, int(min(wanted, 10 * self.steps)))
         self._compiled = True

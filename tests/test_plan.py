@@ -107,6 +107,14 @@ def test_what_never_fits_on_a_device_is_trained_in_parts():
     assert make_plan(cell, 1, False, 128 * GIB).parts == 1
 
 
+@pytest.mark.parametrize("runs", [2, 3, 5, 6])
+def test_no_part_is_empty(runs):
+    """Where one run fits at a time, there are as many parts as runs."""
+    cell = dataclasses.replace(paper_cell("C113", "mlp", runs), group="S4")
+    plan = make_plan(cell, 1, False, 11_400_000)
+    assert (plan.parts, plan.width) == (runs, 1)
+
+
 @pytest.mark.parametrize("on_cpu", [True, False])
 def test_runs_that_the_host_cannot_hold_are_refused(on_cpu):
     """States of 4,000 S6 MLPs are 25 GiB, and there are three copies of them."""
@@ -130,6 +138,9 @@ def test_the_user_knows_better():
         assert (plan.at_once, plan.slots) == (4, 12)
     with pytest.raises(ConfigError, match=r"runs_per_device: 90 .* 90 at once"):
         make_plan(paper_cell("S5", "mlp", 90, runs_per_device=90), 1, False, GIB)
+    many = paper_cell("S5", "mlp", 1000, runs_per_device=2)
+    with pytest.raises(ConfigError, match="num_seeds: 1000 runs of S5_mlp need"):
+        make_plan(many, 1, True, GIB)
     with pytest.raises(ConfigError, match="groups: S6 is too large"):
         make_plan(paper_cell("S6", "mlp", 1, runs_per_device=1), 1, False, 2**20)
 

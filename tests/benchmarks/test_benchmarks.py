@@ -363,6 +363,19 @@ def test_agreement_is_within_the_spread_over_seeds(tmp_path):
     assert call(agreement, flags[0], f"--other={tmp_path}") == 2
 
 
+def test_agreement_leaves_out_runs_that_diverged(tmp_path, capsys):
+    cell = make_cell("S5", "mlp")
+    lost = {"train_loss": [0.1, np.nan], "fve_w_a": [0.8, np.nan]}
+    make_results(cell, **lost).save(tmp_path / "f/c")
+    make_results(cell, fve_w_a=0.8).save(tmp_path / "d/c")
+    flags = [f"--reference={tmp_path / 'f'}", f"--other={tmp_path / 'd'}"]
+    assert call(agreement, *flags) == 0
+    assert "8 of 8 means agree" in capsys.readouterr().out
+    make_results(dataclasses.replace(cell, num_steps=7)).save(tmp_path / "e/c")
+    assert call(agreement, flags[0], f"--other={tmp_path / 'e'}") == 2
+    assert "--other: num_steps 7 of S5_mlp" in capsys.readouterr().err
+
+
 @pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")
 def test_published_networks_are_timed(torch, tmp_path, monkeypatch):
     for seed in (2, 3):
