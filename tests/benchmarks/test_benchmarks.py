@@ -338,17 +338,6 @@ def test_accelerators_are_asked_for_all_that_is_named():
             assert (plan.at_once, plan.parts) == (runs, 1)
 
 
-def test_parts_of_a_step_are_told_apart(monkeypatch, tmp_path):
-    monkeypatch.setattr(breakdown, "TURN_SECONDS", 0.01)
-    monkeypatch.setattr(train_step, "TURN_SECONDS", 0.01)
-    out = tmp_path / "rows.json"
-    flags = ["--cells=a5-mlp", "--runs=1", "--budget=1", f"--out={out}"]
-    assert call(breakdown, *flags) == 0
-    (row,) = json.loads(out.read_text())
-    assert row["network_percent"] > 20 and 0 < row["other_percent"] < 80
-    assert row["network_gemm_percent"] > 0
-
-
 def test_agreement_is_within_the_spread_over_seeds(tmp_path):
     """The mean of the other's W_a lies below all of the reference's."""
     cell = make_cell("S5", "mlp")
