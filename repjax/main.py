@@ -14,7 +14,7 @@ from ml_collections import config_flags
 from repjax import command_line
 from repjax.command_line import STOPPED, usable_directory
 from repjax.config import CellConfig, from_config_dict
-from repjax.plan import describe, describe_shards
+from repjax.forecast import describe, describe_shards
 from repjax.rules import ConfigError
 from repjax.sweep import expand, parse_shard, take_shard
 

@@ -4,7 +4,7 @@ Sizes are estimates from shapes, a little above what XLA reports; no device is n
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -13,7 +13,7 @@ from repjax.architectures import ARCHITECTURES
 from repjax.config import CellConfig
 from repjax.groups import build_group, real_irreps
 from repjax.rules import ConfigError
-from repjax.sweep import divide, estimate_cost
+from repjax.sweep import estimate_cost
 
 USABLE = 0.8
 """Share of a device's memory that may be planned with."""
@@ -52,23 +52,6 @@ DIVIDED_FROM = 2e10
 
 EVALUATIONS_AT_ONCE = 8
 """Runs evaluated together, at most; each needs a few blocks of 8 MB."""
-
-RATES = {
-    "CPU core": 1e11,
-    "A100": 6e12,
-    "H100": 2e13,
-    "H200": 2e13,
-    "TPU v4 chip": 1e13,
-}
-"""Floating-point operations a second, full float32, that training may be hoped to make.
-
-That of a core was measured (Intel Xeon with AVX-512, S5 and C113 MLP); the others are a
-third of what their makers give.
-"""
-
-LEAST_STEP = 1e-4
-"""Seconds of a step on an accelerator that small runs do not fill: a guess, some ten
-kernels one after the other."""
 
 _FLOAT = 4
 
@@ -155,34 +138,16 @@ def make_plan(
         one_host=one_host,
     )
 
-    def refuse(plan: Plan, memory: int) -> ConfigError:
-        too_much = _beyond(plan.total_bytes(on_cpu), memory)
-        together = layout(runs=plan.at_once).total_bytes(on_cpu)
-        if plan.at_once > 1 and together > USABLE * memory:
-            return ConfigError(
-                f"runs_per_device: {cell.runs_per_device} is not allowed for "
-                f"{cell.name}, of which {plan.at_once} at once need {too_much}; use "
-                "fewer, or 0 for as many as fit"
-            )
-        alone = layout(runs=1).total_bytes(on_cpu)
-        if alone <= USABLE * memory:
-            return _too_many(cell, too_much)
-        return ConfigError(
-            f"groups: {cell.group} is too large: a run of {cell.name} needs "
-            f"{_beyond(alone, memory)}; use a smaller group or network, or a device "
-            "with more memory"
-        )
-
     parts, plan = 1, layout(runs=runs)
     widest = plan
     while memory is not None and plan.total_bytes(on_cpu) > USABLE * memory:
         # Parts rest in the memory of the host, which is that of its cores.
         if on_cpu or parts >= runs:
-            raise refuse(plan, memory)
+            raise _refusal(cell, plan, layout, on_cpu, memory)
         parts = min(2 * parts, runs)
         plan = layout(runs=-(-runs // parts))
         if cell.runs_per_device and plan.at_once < widest.at_once:
-            raise refuse(widest, memory)
+            raise _refusal(cell, widest, layout, on_cpu, memory)
     if one_host and not on_cpu and host_memory is not None:
         # As they come and without padding; of parts as they were and are, and to save.
         copies = 3 if parts > 1 else 2
@@ -190,6 +155,32 @@ def make_plan(
         if resting > USABLE * host_memory:
             raise _too_many(cell, _beyond(resting, host_memory))
     return replace(plan, runs=runs, parts=parts)
+
+
+def _refusal(
+    cell: CellConfig,
+    plan: Plan,
+    layout: Callable[..., Plan],
+    on_cpu: bool,
+    memory: int,
+) -> ConfigError:
+    """What is to blame for a plan that does not fit: `layout(runs=1)` may, or not."""
+    too_much = _beyond(plan.total_bytes(on_cpu), memory)
+    together = layout(runs=plan.at_once).total_bytes(on_cpu)
+    if plan.at_once > 1 and together > USABLE * memory:
+        return ConfigError(
+            f"runs_per_device: {cell.runs_per_device} is not allowed for {cell.name}, "
+            f"of which {plan.at_once} at once need {too_much}; use fewer, or 0 for as "
+            "many as fit"
+        )
+    alone = layout(runs=1).total_bytes(on_cpu)
+    if alone <= USABLE * memory:
+        return _too_many(cell, too_much)
+    return ConfigError(
+        f"groups: {cell.group} is too large: a run of {cell.name} needs "
+        f"{_beyond(alone, memory)}; use a smaller group or network, or a device with "
+        "more memory"
+    )
 
 
 def _too_many(cell: CellConfig, too_much: str) -> ConfigError:
@@ -200,7 +191,7 @@ def _too_many(cell: CellConfig, too_much: str) -> ConfigError:
 
 
 def _beyond(needed: int, memory: int) -> str:
-    return f"{_size(needed)}, more than {USABLE:.0%} of {_size(memory)}"
+    return f"{show_size(needed)}, more than {USABLE:.0%} of {show_size(memory)}"
 
 
 def _layout_of_part(
@@ -276,83 +267,6 @@ def _sharing(devices: int, runs: int, segments: int) -> int:
     return sharing
 
 
-def describe(
-    cells: Sequence[CellConfig],
-    shard: str | None = None,
-    plans: Sequence[Plan] | None = None,
-    device_kind: str = "",
-) -> str:
-    """What would be trained, one line a cell: runs, steps, operations, memory, time.
-
-    Args:
-        cells: of the sweep, or of one shard.
-        shard: "i/n" if these are the runs of one shard.
-        plans: layouts of the cells on the devices that are there, if known.
-        device_kind: what JAX calls those devices, such as "cpu" or "NVIDIA H100 PCIe".
-    """
-    width = max((len(cell.name) for cell in cells), default=0)
-    lines = [f"shard {shard}:"] if shard else []
-    for i, cell in enumerate(cells):
-        block = plans[i].block if plans else LARGEST_BLOCK
-        memory = state_bytes(cell) + step_bytes(cell, block)
-        line = (
-            f"{cell.name:{width}}  {len(cell.seeds):4} runs x {cell.num_steps:>9,} "
-            f"steps, train fraction {cell.train_fraction:g}, "
-            f"{estimate_cost(cell):.1e} flop and {_size(memory)} a run"
-        )
-        if plans:
-            plan = plans[i]
-            line += (
-                f"; {plan.at_once} at once on each of {plan.devices} devices, "
-                f"{_size(plan.device_bytes)} each"
-                + (f", in {plan.parts} parts" if plan.parts > 1 else "")
-            )
-        lines.append(line)
-    runs = sum(len(cell.seeds) for cell in cells)
-    flop = [len(cell.seeds) * estimate_cost(cell) for cell in cells]
-    lines.append(f"{len(cells)} cells, {runs} runs, {sum(flop):.1e} flop")
-    if not runs:
-        return "\n".join(lines)
-    rate = _rate_of(device_kind)
-    if plans and rate:
-        seconds = sum(
-            _seconds(cell, plan, rate, device_kind == "cpu")
-            for cell, plan in zip(cells, plans, strict=True)
-        )
-        lines.append(f"about {_time(seconds)} on this machine")
-    else:
-        times = (f"{name} {_time(sum(flop) / rate)}" for name, rate in RATES.items())
-        lines.append(f"about: {', '.join(times)}")
-    return "\n".join(lines)
-
-
-def describe_shards(sweep: Sequence[CellConfig], count: int) -> str:
-    """How evenly the runs of a sweep are divided, in a line."""
-    loads = [
-        sum(len(cell.seeds) * estimate_cost(cell) for cell in cells)
-        for cells in divide(sweep, count)
-    ]
-    return f"{count} shards of {min(loads):.1e} to {max(loads):.1e} flop"
-
-
-def _seconds(cell: CellConfig, plan: Plan, rate: float, on_cpu: bool) -> float:
-    """Devices that share no run wait for the one with most of them."""
-    held = -(-plan.runs // plan.teams)
-    computing = held * estimate_cost(cell) / (rate * plan.sharing)
-    turns = -(-held // plan.at_once)
-    return computing if on_cpu else max(computing, turns * cell.num_steps * LEAST_STEP)
-
-
-def _rate_of(device_kind: str) -> float | None:
-    """The rate of a device that JAX calls so, None if it is none of `RATES`."""
-    for name, rate in RATES.items():
-        if name.removesuffix(" core").removesuffix(" chip").lower() in (
-            device_kind.lower()
-        ):
-            return rate
-    return None
-
-
 def num_parameters(cell: CellConfig) -> int:
     """Trainable weights of one network."""
     shapes = cell.sizes.weights(build_group(cell.group).order)
@@ -383,14 +297,8 @@ def evaluation_bytes(cell: CellConfig, on_cpu: bool) -> int:
     )
 
 
-def _time(seconds: float) -> str:
-    for unit, length in (("days", 86_400), ("hours", 3_600), ("minutes", 60)):
-        if seconds >= 2 * length:
-            return f"{seconds / length:.0f} {unit}"
-    return f"{seconds:.0f} seconds"
-
-
-def _size(size: int) -> str:
+def show_size(size: int) -> str:
+    """Bytes in words: "1.2 GiB", "23 MiB"."""
     if size >= 2**30:
         return f"{size / 2**30:.1f} GiB"
     return f"{size / 2**20:.{0 if size >= 2**23 else 1}f} MiB"

@@ -292,6 +292,7 @@ def blank_metrics(
 
 
 _LONGEST = 30.0
+"""Seconds of training in a chunk of a cell in parts, at most."""
 
 
 class _Pace:

@@ -38,6 +38,7 @@ MAY_IMPORT = {
     "analysis": "typing groups data models losses metrics",
     # All runs of a cell, and the host.
     "plan": "architectures config groups rules sweep data analysis",
+    "forecast": "config plan sweep",
     "ensemble": "hosts limits typing groups data models losses optim state blocks step"
     " analysis plan config metrics backend",
     "parts": "config ensemble state",
@@ -54,7 +55,8 @@ MAY_IMPORT = {
     "reference": "config rules groups",
     # From the command line to files, from files to pages.
     "command_line": "config files rules",
-    "report": "architectures command_line config rules files metrics groups results",
+    "report": "architectures reference command_line config rules files metrics groups"
+    " results",
     # From checkpoints to what a report tells of single networks.
     "dissection": "groups analysis state ensemble parts checkpoint train metrics"
     " results report",

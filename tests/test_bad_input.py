@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from experiments import base
 from repjax import export, main, published, table3
 from repjax.config import Config, flatten, parse, rules_of
-from repjax.plan import describe
+from repjax.forecast import describe
 from repjax.rules import ConfigError
 from repjax.sweep import expand
 from repjax.train import evaluation_steps

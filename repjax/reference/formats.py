@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Int
 
-from repjax.config import CellConfig
+from repjax.config import CellConfig, flatten
 from repjax.groups.families import build_permutations
 from repjax.groups.generation import generation_order
 from repjax.rules import ConfigError, check_key, show
@@ -59,12 +59,14 @@ _NOT_IN_CFG: dict[str, Any] = {
     },
 }
 PAPER = {
+    "task": _NOT_IN_CFG["task"],
     "optimizer.learning_rate": 1e-3,
     "optimizer.weight_decay": 1.0,
     "optimizer.beta1": 0.9,
     "optimizer.beta2": 0.98,
     "mlp.embed_dim": 256,
     "mlp.hidden_dim": 128,
+    **flatten({"transformer": _NOT_IN_CFG["transformer"]}),
 }
 """Settings that all runs of the paper's Table 3 share; others name the cell."""
 

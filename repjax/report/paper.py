@@ -16,20 +16,7 @@ from typing import Any
 
 from repjax.architectures import concerns
 from repjax.config import CellConfig, flatten
-
-SETTINGS_OF_ALL = {
-    "task": "a*b",
-    "optimizer.learning_rate": 1e-3,
-    "optimizer.weight_decay": 1.0,
-    "optimizer.beta1": 0.9,
-    "optimizer.beta2": 0.98,
-    "mlp.embed_dim": 256,
-    "mlp.hidden_dim": 128,
-    "transformer.num_heads": 4,
-    "transformer.d_model": 128,
-    "transformer.d_head": 32,
-    "transformer.d_mlp": 512,
-}
+from repjax.reference.formats import PAPER
 
 
 @lru_cache
@@ -50,7 +37,7 @@ def paper_settings() -> dict[tuple[str, str], dict[str, Any]]:
         (row["group"], row["architecture"]): {
             "num_steps": int(row["num_steps"]),
             "train_fraction": float(row["train_fraction"]),
-            **SETTINGS_OF_ALL,
+            **PAPER,
         }
         for row in _rows("paper_settings.csv")
     }
