@@ -6,7 +6,7 @@ No arrays, no jax: the networks themselves are in `repjax/models/`.
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
-from repjax.rules import integer, real, setting
+from repjax.rules import Kind, integer, real, setting
 
 SIZE = integer(at_least=1, at_most=1_000_000)
 
@@ -28,6 +28,10 @@ class Sizes(ABC):
     def products(self, order: int) -> int:
         """Weights that each pair is multiplied by, those met per element left out."""
 
+    def initial(self) -> dict[str, float]:
+        """Attributes of the network that only its initial weights depend on."""
+        return {}
+
     @property
     @abstractmethod
     def looked_up(self) -> int:
@@ -42,8 +46,8 @@ class Sizes(ABC):
 class MlpSizes(Sizes):
     """Sizes of the MLP and of the bilinear network."""
 
-    embed_dim: int = setting(SIZE)
-    hidden_dim: int = setting(SIZE)
+    embed_dim: int = setting(SIZE, Kind.SHAPE)
+    hidden_dim: int = setting(SIZE, Kind.SHAPE)
 
     @property
     def num_neurons(self) -> int:
@@ -77,11 +81,11 @@ class MlpSizes(Sizes):
 class TransformerSizes(Sizes):
     """Sizes of the transformer, and the spread of its initial weights."""
 
-    num_heads: int = setting(SIZE)
-    d_model: int = setting(SIZE)
-    d_head: int = setting(SIZE)
-    d_mlp: int = setting(SIZE)
-    init_scale: float = setting(real(above=0.0))
+    num_heads: int = setting(SIZE, Kind.SHAPE)
+    d_model: int = setting(SIZE, Kind.SHAPE)
+    d_head: int = setting(SIZE, Kind.SHAPE)
+    d_mlp: int = setting(SIZE, Kind.SHAPE)
+    init_scale: float = setting(real(above=0.0), Kind.DATA)
 
     @property
     def num_neurons(self) -> int:
@@ -110,6 +114,10 @@ class TransformerSizes(Sizes):
         rows = values + self.d_mlp
         readout = min(rows * order, self.d_model * (rows + order))
         return values * self.d_mlp + readout
+
+    def initial(self) -> dict[str, float]:
+        """Standard deviation of every weight."""
+        return {"init_std": self.init_scale * self.d_model**-0.5}
 
     @property
     def looked_up(self) -> int:

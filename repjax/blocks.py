@@ -6,7 +6,21 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from repjax.typing import Array, Int
+from repjax.typing import Array, Float, Int
+
+
+class TrainPairs(NamedTuple):
+    """Training pairs of one run, as a step reads them; some may be padding.
+
+    Attributes:
+        pair: a·n + b.
+        labels: class of each pair.
+        weights: share of each pair in the mean loss; 0 for padding.
+    """
+
+    pair: Int[Array, " train"]
+    labels: Int[Array, " train"]
+    weights: Float[Array, " train"]
 
 
 class Blocks(NamedTuple):
@@ -14,13 +28,17 @@ class Blocks(NamedTuple):
 
     Attributes:
         size: pairs whose activations may exist together; None for all.
-        segments: parts of the pairs that are added up apart, and in the same order
+        skip_empty: whether blocks without a pair are skipped and all are of `size`: the
+            sum then does not depend on the padding. Not where many runs take each block
+            together, of which none can skip one.
+        segments: parts of the pairs that are added up separately, and in the same order
             wherever each was computed.
         axis: the mesh axis whose devices share the segments; None if one has them all.
         devices: how many devices that are; they divide `segments`.
     """
 
     size: int | None = None
+    skip_empty: bool = False
     segments: int = 1
     axis: str | None = None
     devices: int = 1
@@ -30,24 +48,42 @@ ALL_AT_ONCE = Blocks()
 
 
 def sum_over_blocks(
-    function: Callable[[Array], Any], pairs: Int[Array, " train"], blocks: Blocks
+    function: Callable[[TrainPairs], Any],
+    pairs: TrainPairs,
+    num_pairs: Int[Array, ""],
+    blocks: Blocks,
 ) -> Any:
-    """`function(pairs)`, which is a sum over pairs, from blocks and a rest."""
-    size = blocks.size
-    if size is None or pairs.size <= size:
+    """Return `function(pairs)`, which is a sum over pairs, block by block.
+
+    Args:
+        function: of some of the pairs.
+        pairs: all of them, padding last.
+        num_pairs: how many are not padding.
+        blocks: how to go through them.
+    """
+    capacity, size = pairs.pair.size, blocks.size
+    if size is None or (capacity <= size and not blocks.skip_empty):
         return function(pairs)
-    num_blocks = pairs.size // size
-    whole, rest = jnp.split(pairs, [num_blocks * size])
-    whole = whole.reshape(num_blocks, size)
-    shapes = jax.eval_shape(function, whole[0])
+    most = -(-capacity // size)
+    if blocks.skip_empty:
+        # One block is no loop to XLA, which then rounds in another way.
+        most = max(2, most)
+    else:
+        size = -(-capacity // most)  # nearly equal blocks need little padding
+    whole = [_pad(x, most * size).reshape(most, size) for x in pairs]
+    num_blocks = -(-num_pairs // size) if blocks.skip_empty else most
+
+    def of_block(block):
+        return function(TrainPairs(*(x[block] for x in whole)))
+
+    shapes = jax.eval_shape(lambda: of_block(0))
     zeros = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), shapes)
-    start = function(rest) if rest.size else zeros
 
     def add(block, total):
-        return jax.tree.map(jnp.add, total, function(whole[block]))
+        return jax.tree.map(jnp.add, total, of_block(block))
 
     if blocks.segments == 1:
-        return jax.lax.fori_loop(0, num_blocks, add, start)
+        return jax.lax.fori_loop(0, num_blocks, add, zeros)
 
     def sum_of_segment(segment):
         first, last = ((segment + i) * num_blocks // blocks.segments for i in (0, 1))
@@ -59,4 +95,9 @@ def sum_over_blocks(
     sums = jax.lax.map(sum_of_segment, mine)
     if blocks.axis is not None:
         sums = jax.lax.all_gather(sums, blocks.axis, tiled=True)
-    return jax.tree.map(lambda first, each: first + jnp.sum(each, 0), start, sums)
+    return jax.tree.map(lambda each: jnp.sum(each, 0), sums)
+
+
+def _pad(values: Array, length: int) -> Array:
+    """Zeros up to `length`: pair 0 with weight 0."""
+    return jnp.pad(values, (0, length - values.size))

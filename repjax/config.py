@@ -18,6 +18,7 @@ from ml_collections import ConfigDict
 from repjax.architectures import ARCHITECTURES, MlpSizes, Sizes, TransformerSizes
 from repjax.rules import (
     ConfigError,
+    Kind,
     Rule,
     as_tuple,
     check_key,
@@ -42,43 +43,43 @@ Settings = TypeVar("Settings")
 class OptimizerConfig:
     """AdamW, constant learning rate."""
 
-    learning_rate: float = setting(real(above=0.0))
-    weight_decay: float = setting(real(at_least=0.0))
-    beta1: float = setting(real(at_least=0.0, below=1.0))
-    beta2: float = setting(real(at_least=0.0, below=1.0))
-    eps: float = setting(real(above=0.0))
+    learning_rate: float = setting(real(above=0.0), Kind.DATA)
+    weight_decay: float = setting(real(at_least=0.0), Kind.DATA)
+    beta1: float = setting(real(at_least=0.0, below=1.0), Kind.DATA)
+    beta2: float = setting(real(at_least=0.0, below=1.0), Kind.DATA)
+    eps: float = setting(real(above=0.0), Kind.DATA)
 
 
 @dataclass(frozen=True, kw_only=True)
 class EvaluationConfig:
     """When metrics are taken; step 0 and the last step are always among them."""
 
-    num_evaluations: int = setting(integer(at_least=2, at_most=100_000))
+    num_evaluations: int = setting(integer(at_least=2, at_most=100_000), Kind.HOST)
 
 
 @dataclass(frozen=True, kw_only=True)
 class CheckpointConfig:
     """How often a cell is saved, and how many of its checkpoints stay."""
 
-    every_seconds: float = setting(real(at_least=0.0))
-    keep: int = setting(integer(at_least=2))
+    every_seconds: float = setting(real(at_least=0.0), Kind.HOST)
+    keep: int = setting(integer(at_least=2), Kind.HOST)
 
 
 @dataclass(frozen=True, kw_only=True)
 class RunSettings:
     """What a run needs besides its group, architecture and seed."""
 
-    task: str = setting(text("a word in a, b, a^-1, b^-1 such as a*b"))
-    num_steps: int = setting(STEPS)
-    train_fraction: float = setting(real(above=0.0, below=1.0))
-    matmul_precision: str = setting(choice("default", "high", "highest"))
+    task: str = setting(text("a word in a, b, a^-1, b^-1 such as a*b"), Kind.DATA)
+    num_steps: int = setting(STEPS, Kind.HOST)
+    train_fraction: float = setting(real(above=0.0, below=1.0), Kind.DATA)
+    matmul_precision: str = setting(choice("default", "high", "highest"), Kind.SHAPE)
     optimizer: OptimizerConfig
     mlp: MlpSizes
     transformer: TransformerSizes
     evaluation: EvaluationConfig
     checkpoint: CheckpointConfig
-    max_chunk_seconds: float = setting(real(above=0.0))
-    runs_per_device: int = setting(integer(at_least=0))
+    max_chunk_seconds: float = setting(real(above=0.0), Kind.HOST)
+    runs_per_device: int = setting(integer(at_least=0), Kind.SHAPE)
 
     def to_json(self) -> dict[str, Any]:
         """These settings as JSON has them: nested dicts, lists for tuples."""
@@ -156,27 +157,31 @@ class Config(RunSettings):
     """Everything that `get_config()` in an experiment file says."""
 
     groups: tuple[str, ...] = setting(
-        several(text("a name"), "one or more groups, each once, such as S5 or S5,A5")
+        several(text("a name"), "one or more groups, each once, such as S5 or S5,A5"),
+        Kind.HOST,
     )
     architectures: tuple[str, ...] = setting(
         several(
             choice(*ARCHITECTURES),
             f"one or more of {', '.join(ARCHITECTURES)}, each once",
-        )
+        ),
+        Kind.HOST,
     )
-    num_seeds: int = setting(OVERRIDABLE["num_seeds"])
-    first_seed: int = setting(SEED)
+    num_seeds: int = setting(OVERRIDABLE["num_seeds"], Kind.HOST)
+    first_seed: int = setting(SEED, Kind.HOST)
     overrides: tuple[tuple[str, str, Any], ...] = setting(
         Rule(
             "triples (pattern, key, value): (('*/mlp', 'num_steps', 100),)",
             _parse_overrides,
-        )
+        ),
+        Kind.HOST,
     )
     sweep: tuple[tuple[str, tuple], ...] = setting(
         Rule(
             "pairs (key, values): (('optimizer.weight_decay', (0.3, 1.0)),)",
             _parse_sweep,
-        )
+        ),
+        Kind.HOST,
     )
 
 
@@ -184,12 +189,17 @@ class Config(RunSettings):
 class CellConfig(RunSettings):
     """All runs of one group and architecture that share a compiled program."""
 
-    group: str = setting(text("the name of a group"))
-    architecture: str = setting(choice(*ARCHITECTURES))
-    seeds: tuple[int, ...] = setting(several(SEED, "one or more seeds, each once"))
+    group: str = setting(text("the name of a group"), Kind.DATA)
+    architecture: str = setting(choice(*ARCHITECTURES), Kind.SHAPE)
+    seeds: tuple[int, ...] = setting(
+        several(SEED, "one or more seeds, each once"), Kind.DATA
+    )
     swept: tuple[str, ...] = dataclasses.field(
         default=(),
-        metadata={"rule": several(choice(*SWEEPABLE), "keys of settings", at_least=0)},
+        metadata={
+            "rule": several(choice(*SWEEPABLE), "keys of settings", at_least=0),
+            "kind": Kind.HOST,
+        },
     )
 
     @property
@@ -203,6 +213,21 @@ class CellConfig(RunSettings):
         values = flatten(dataclasses.asdict(self))
         varied = [f"{key.rpartition('.')[2]}={values[key]}" for key in self.swept]
         return "_".join([Path(self.group).stem, self.architecture, *varied])
+
+
+def shape_of(cell: CellConfig) -> tuple[tuple[str, Any], ...]:
+    """Return the settings that decide which program trains `cell`.
+
+    Cells of groups of one order that agree in these share their programs; everything
+    else about them is data, or the host's alone. Sizes are those of the cell's own
+    architecture.
+    """
+    return tuple(
+        (field.name, getattr(settings, field.name))
+        for settings in (cell, cell.sizes)
+        for field in dataclasses.fields(settings)
+        if field.metadata.get("kind") is Kind.SHAPE
+    )
 
 
 def from_config_dict(config: ConfigDict) -> Config:

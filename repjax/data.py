@@ -47,20 +47,33 @@ def num_train_pairs(order: int, train_fraction: float) -> int:
 
 
 def split(
-    key: Key[Array, ""], order: int, train_fraction: float
+    key: Key[Array, ""],
+    order: int,
+    num_pairs: int | Int[Array, ""],
+    capacity: int | None = None,
 ) -> Int[Array, " train"]:
-    """Random training pairs of one run, in increasing order of pair index.
+    """Draw the training pairs of one run, in increasing order of pair index.
 
     The order does not matter to full-batch training; increasing indices read the
     embedding tables nearly in sequence.
+
+    Args:
+        key: of the split alone.
+        order: of the group.
+        num_pairs: pairs to draw; a number or, with `capacity`, an array.
+        capacity: length of the result, by default `num_pairs`. What follows the pairs
+            is padding, n².
     """
-    permutation = jax.random.permutation(key, order * order)
-    return jnp.sort(permutation[: num_train_pairs(order, train_fraction)])
+    everything = order * order
+    permutation = jax.random.permutation(key, everything)
+    drawn = jnp.where(jnp.arange(everything) < num_pairs, permutation, everything)
+    length = num_pairs if capacity is None else capacity
+    return jnp.sort(drawn)[:length].astype(jnp.int32)
 
 
 def is_train(
     train_pairs: Int[Array, " train"], order: int
 ) -> Bool[Array, "group group"]:
-    """Mask over all pairs: True where the pair trains."""
-    mask = jnp.zeros(order * order, bool).at[train_pairs].set(True)
+    """Return a mask over all pairs, True where the pair trains; padding is none."""
+    mask = jnp.zeros(order * order, bool).at[train_pairs].set(True, mode="drop")
     return mask.reshape(order, order)

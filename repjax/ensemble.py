@@ -1,6 +1,8 @@
 """All runs of a cell at once: the only file that knows the `run` axis.
 
-Everything else is written for one run. Here the runs are sharded over devices, with no
+Everything else is written for one run. Cells whose arrays have the same shapes share
+their compiled programs: what else a run depends on is data that it carries. Here the
+runs are sharded over devices, with no
 communication, and on each device they take turns: as many at once as `plan.py` says,
 one on CPUs, all that fit on GPUs and TPUs, which one small network cannot fill. Only
 where a CPU has more cores than runs, and steps are long, do cores share a run.
@@ -9,7 +11,7 @@ where a CPU has more cores than runs, and steps are long, do cores share a run.
 import copy
 import dataclasses
 from collections.abc import Callable, Collection, Sequence
-from functools import cached_property, partial
+from functools import cached_property
 from typing import Any
 
 import jax
@@ -17,17 +19,18 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
-from repjax import backend, hosts, limits
-from repjax.analysis.basis import build_basis
+from repjax import backend, hosts
+from repjax.analysis.basis import build_basis, pad_irreps
 from repjax.analysis.evaluate import evaluate
 from repjax.blocks import Blocks
-from repjax.config import CellConfig
+from repjax.config import CellConfig, shape_of
 from repjax.groups import build_group
 from repjax.metrics import COUNTS, IN_TABLES, PER_IRREP
 from repjax.models import build_model
-from repjax.optim import build_optimizer
-from repjax.plan import EVALUATIONS_AT_ONCE, USABLE, Plan, make_plan
-from repjax.state import RunState
+from repjax.optim import AdamW, build_optimizer
+from repjax.placement import num_pairs_of, plan_for
+from repjax.plan import EVALUATIONS_AT_ONCE
+from repjax.state import RunData, RunState
 from repjax.step import init_run, train_steps
 from repjax.typing import Array, Int
 
@@ -40,39 +43,8 @@ _SAME = PartitionSpec()
 _REST = tuple(name for name in (*COUNTS, *PER_IRREP) if name not in IN_TABLES)
 
 
-def plan_for(cell: CellConfig, devices: Sequence[jax.Device] | None = None) -> Plan:
-    """How the runs of `cell` are laid out on `devices`, by default on all."""
-    devices = devices or jax.devices()
-    on_cpu = devices[0].platform == "cpu"
-    one_host = jax.process_count() == 1
-    mine = next(d for d in devices if d.process_index == jax.process_index())
-    host = limits.memory()
-    return make_plan(cell, len(devices), on_cpu, _memory(mine), one_host, host)
-
-
-def fit_together(cells: Sequence[CellConfig]) -> bool:
-    """Whether any two of these cells may be on the devices at one time.
-
-    By what their plans need, the larger of training and evaluation.
-    """
-    memory, on_cpu = _memory(jax.devices()[0]), jax.default_backend() == "cpu"
-    try:
-        needed = sorted(plan_for(cell).total_bytes(on_cpu) for cell in cells)
-    except ValueError:  # one does not even fit alone, or its group is no longer known
-        return False
-    return memory is None or sum(needed[-2:]) <= USABLE * memory
-
-
-def _memory(device: jax.Device) -> int | None:
-    """Bytes of a device, of the whole host for a CPU; None where nobody says."""
-    if device.platform == "cpu":
-        return limits.memory()
-    statistics = device.memory_stats() or {}
-    return statistics.get("bytes_limit")
-
-
 class Ensemble:
-    """The runs of one cell as one program.
+    """The runs of one cell, in programs that cells of the same shapes share.
 
     Attributes:
         cell: what is trained.
@@ -86,35 +58,50 @@ class Ensemble:
     overhead = 0.0
 
     def __init__(self, cell: CellConfig, devices: Sequence[jax.Device] | None = None):
-        """Prepares the programs of `cell`; each is compiled when first called."""
+        """Prepare the programs of `cell`; each is compiled when first called."""
         self.plan = plan_for(cell, devices)
         teams, sharing = self.plan.teams, self.plan.sharing
         used = np.array((devices or jax.devices())[: self.plan.devices])
-        group = build_group(cell.group)
-        self.cell = cell
+        self._on_cpu = used[0].platform == "cpu"
+        order = build_group(cell.group).order
+        # On CPUs a sum is not to depend on how many pairs another run has.
+        in_one = self._on_cpu and order**2 <= self.plan.block
+        self.capacity = order**2 if in_one else num_pairs_of(cell)
         self.mesh = Mesh(
             used.reshape(teams, sharing),
             ("run", "pair"),
             axis_types=(AxisType.Auto, AxisType.Auto),
         )
         self.width = self.plan.width
-        self._lay_out(len(cell.seeds))
-        self.model = build_model(cell, group.order)
-        self.optimizer = build_optimizer(cell.optimizer)
-        self.basis = build_basis(group, cell.task)
+        self.model = build_model(cell, order)
+        self._take(cell)
+        self._num_irreps = self.basis.member.shape[0]
 
-    def with_seeds(self, seeds: Sequence[int]) -> "Ensemble":
-        """Other runs of the same cell, no more than these, in the same programs."""
-        assert len(seeds) <= self.num_runs
+    def with_cell(self, cell: CellConfig) -> "Ensemble":
+        """Return the ensemble of another cell, in the programs of this one.
+
+        The cell has the same shapes, and no more runs, training pairs or irreps than
+        the one this ensemble was built for.
+        """
+        assert shape_of(cell) == shape_of(self.cell)
+        assert len(cell.seeds) <= self.num_runs and num_pairs_of(cell) <= self.capacity
         # Made before copying, or each copy would make its own.
         _ = (self._init, self._train, self._evaluate_tables, self._evaluate_rest)
         other = copy.copy(self)
-        other.cell = dataclasses.replace(self.cell, seeds=tuple(seeds))
-        other._lay_out(len(seeds))
+        other._take(cell)
         return other
 
+    def _take(self, cell: CellConfig) -> None:
+        """Make the runs of `cell` those of this ensemble."""
+        group = build_group(cell.group)
+        assert group.order == self.model.order
+        self.cell = cell
+        self.basis = build_basis(group, cell.task)
+        self.num_pairs = num_pairs_of(cell)
+        self._lay_out(len(cell.seeds))
+
     def _lay_out(self, num_runs: int) -> None:
-        """Deals so many runs out to the devices, one after the other."""
+        """Deal so many runs out to the devices, one after the other."""
         teams = self.plan.teams
         place, team = np.divmod(np.arange(num_runs), teams)
         held = np.bincount(team, minlength=teams)
@@ -124,12 +111,38 @@ class Ensemble:
         self._turns = -(-held // self.plan.at_once).astype(np.int32)
 
     def init(self) -> RunState:
-        """Every run at step 0."""
-        return self._init(self.place(np.array(self.cell.seeds, np.uint32)))
+        """Return every run at step 0."""
+        return self._init(self._data)
 
     def train(self, state: RunState, num_steps: int) -> tuple[RunState, Array]:
         """`num_steps` steps of every run; `state` is donated. Also the last losses."""
-        return self._train(state, self._turns, jnp.int32(num_steps))
+        return self._train(
+            state, self._data, self._labels, self._turns, jnp.int32(num_steps)
+        )
+
+    @property
+    def _data(self) -> RunData:
+        """What each run carries besides its state, on the devices."""
+        runs = self.num_runs
+
+        def each(value: float) -> np.ndarray:
+            return np.full(runs, value, np.float32)
+
+        settings = dataclasses.asdict(self.cell.optimizer)
+        return self.place(
+            RunData(
+                seed=np.array(self.cell.seeds, np.uint32),
+                num_pairs=np.full(runs, self.num_pairs, np.int32),
+                optimizer=AdamW(**{name: each(x) for name, x in settings.items()}),
+                initial={
+                    name: each(x) for name, x in self.cell.sizes.initial().items()
+                },
+            )
+        )
+
+    @property
+    def _labels(self) -> Int[Array, "group group"]:
+        return self._put(self.basis.labels, _SAME)
 
     def evaluate(
         self, state: RunState, only_tables: bool = False
@@ -146,15 +159,37 @@ class Ensemble:
         programs = [self._evaluate_tables]
         if not only_tables:
             programs.append(self._evaluate_rest)
-        basis = self._put(self.basis, _SAME)
+        basis = self._put(pad_irreps(self.basis, self._num_irreps), _SAME)
         measured: dict[str, np.ndarray] = {}
         for program in programs:
             measured |= self.fetch(program(state, self._turns, basis))
-        return measured
+        num_irreps = self.basis.member.shape[0]
+        return {
+            name: x[..., :num_irreps] if x.ndim > 1 else x
+            for name, x in measured.items()
+        }
 
     def fetch(self, tree: Any) -> Any:
-        """The tree on the host, without padding."""
-        return jax.tree.map(lambda x: x[self._slot], hosts.gather(tree))
+        """Return the tree on the host, without padding of runs or training pairs."""
+        fetched = jax.tree.map(lambda x: x[self._slot], hosts.gather(tree))
+        return self._in_states(
+            lambda state: state.replace(
+                train_pairs=state.train_pairs[:, : self.num_pairs]
+            ),
+            fetched,
+        )
+
+    def _in_states(self, function: Callable[[RunState], RunState], tree: Any) -> Any:
+        """Apply `function` to the states in a tree, and leave the rest as it is."""
+
+        def is_state(node):
+            return isinstance(node, RunState)
+
+        return jax.tree.map(
+            lambda node: function(node) if is_state(node) else node,
+            tree,
+            is_leaf=is_state,
+        )
 
     def to_save(self, state: RunState) -> RunState | hosts.Spread:
         """The state as a checkpoint takes it; of several hosts each writes its own."""
@@ -166,6 +201,14 @@ class Ensemble:
         """The tree of a fetched ensemble on the devices, padded with its first run."""
         run = np.zeros(self.width, int)
         run[self._slot] = np.arange(self.num_runs)
+        missing = ((0, 0), (0, self.capacity - self.num_pairs))
+        nothing = self.model.order**2
+        tree = self._in_states(
+            lambda state: state.replace(
+                train_pairs=np.pad(state.train_pairs, missing, constant_values=nothing)
+            ),
+            tree,
+        )
         return self._put(jax.tree.map(lambda x: np.asarray(x)[run], tree), _BY_RUN)
 
     def _put(self, tree: Any, spec: PartitionSpec) -> Any:
@@ -180,49 +223,56 @@ class Ensemble:
 
     def abstract(self) -> RunState:
         """Shapes and types of a fetched state."""
-        wide = jax.eval_shape(
-            self._init, jax.ShapeDtypeStruct((self.width,), np.uint32)
+        wide = jax.eval_shape(self._init, self._data)
+        pairs = wide.train_pairs
+        wide = wide.replace(
+            train_pairs=jax.ShapeDtypeStruct((self.width, self.num_pairs), pairs.dtype)
         )
         return jax.tree.map(
             lambda x: jax.ShapeDtypeStruct((self.num_runs, *x.shape[1:]), x.dtype), wide
         )
 
     @cached_property
-    def _init(self) -> Callable[[Int[Array, " run"]], RunState]:
-        def init(seed):
-            key = jax.random.fold_in(jax.random.key(ROOT_SEED), seed)
-            return init_run(key, self.model, self.optimizer, self.cell.train_fraction)
+    def _init(self) -> Callable[[RunData], RunState]:
+        def init(data):
+            key = jax.random.fold_in(jax.random.key(ROOT_SEED), data.seed)
+            model = self.model.clone(**data.initial)
+            optimizer = build_optimizer(data.optimizer)
+            return init_run(key, model, optimizer, data.num_pairs, self.capacity)
 
         # One after the other: to sort all pairs of every run takes much memory.
-        return self._compile(lambda seeds: jax.lax.map(init, seeds), (_BY_RUN,))
+        return self._compile(
+            lambda runs: jax.lax.map(init, runs),
+            (_BY_RUN,),
+            compiler_options=backend.hasty_options(),
+        )
 
     @cached_property
     def _train(self) -> Callable[..., tuple[RunState, Array]]:
-        step = partial(
-            train_steps,
-            model=self.model,
-            optimizer=self.optimizer,
-            labels=self.basis.labels,
-            blocks=Blocks(
-                size=self.plan.block,
-                segments=self.plan.segments,
-                axis="pair" if self.plan.sharing > 1 else None,
-                devices=self.plan.sharing,
-            ),
+        at_once, on_cpu = self.plan.at_once, self._on_cpu
+        blocks = Blocks(
+            size=None if self.capacity == self.model.order**2 else self.plan.block,
+            skip_empty=on_cpu and at_once == 1,
+            segments=self.plan.segments,
+            axis="pair" if self.plan.sharing > 1 else None,
+            devices=self.plan.sharing,
         )
 
-        at_once = self.plan.at_once
-
-        def train(state, num_turns, num_steps):
+        def train(states, data, labels, num_turns, num_steps):
             def one(run):
-                return step(run, num_steps)
+                state, settings = run
+                of_pairs = jnp.take(labels.ravel(), state.train_pairs, mode="clip")
+                optimizer = build_optimizer(settings.optimizer)
+                return train_steps(
+                    state, num_steps, self.model, optimizer, of_pairs, blocks
+                )
 
             batched = _alone(one) if at_once == 1 else jax.vmap(one)
-            return _in_turn(batched, state, num_turns[0], at_once)
+            return _in_turn(batched, (states, data), num_turns[0], at_once)
 
         return self._compile(
             train,
-            (_BY_RUN, _BY_RUN, _SAME),
+            (_BY_RUN, _BY_RUN, _SAME, _BY_RUN, _SAME),
             self.cell.matmul_precision,
             donate_argnums=0,
             compiler_options=backend.training_options(),

@@ -93,8 +93,8 @@ def train(
     """Trains all cells, and after each writes the tables of what is there."""
     # jax, only once the input is known to be good.
     from repjax import backend, hosts
-    from repjax.ensemble import plan_for
     from repjax.manifest import write_manifest
+    from repjax.placement import plan_for
     from repjax.progress import Progress, build_progress
     from repjax.report.seeds import write_seeds
     from repjax.report.table3 import print_table3, write_table3

@@ -14,8 +14,8 @@ import jax
 from repjax import __version__
 from repjax.backend import processor
 from repjax.config import CellConfig
-from repjax.ensemble import plan_for
 from repjax.files import read_json, write_json
+from repjax.placement import plan_for
 from repjax.rules import ConfigError
 
 _PACKAGES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy")

@@ -9,7 +9,8 @@ import jax
 import numpy as np
 
 from repjax.config import CellConfig
-from repjax.ensemble import Ensemble, plan_for
+from repjax.ensemble import Ensemble
+from repjax.placement import plan_for
 from repjax.state import RunState
 
 PartStates = list[RunState]
@@ -45,7 +46,10 @@ class Parts:
             for seeds in np.array_split(np.array(cell.seeds), num_parts)
         )
         largest = Ensemble(replace(cell, seeds=first), devices)
-        self._ensembles = [largest, *map(largest.with_seeds, others)]
+        self._ensembles = [
+            largest,
+            *(largest.with_cell(replace(cell, seeds=seeds)) for seeds in others),
+        ]
         self._ends = np.cumsum([part.num_runs for part in self._ensembles])
         self.model = self._ensembles[0].model
         self.basis = self._ensembles[0].basis

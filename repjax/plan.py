@@ -32,12 +32,10 @@ CPU_BLOCK = 240
 
 Measured on 2 cores of an Intel Xeon with blocks of 65,536, 480, 240, 160 and 128 pairs:
 S5 MLP 4.3, 2.5, 2.4, 2.5 and 2.5 ms a step, S5 transformer 50, 32, 32, 32 and 35 ms. A
-multiple of 48, the width in which Eigen's products take pairs with AVX-512. Groups with
-few pairs take two smaller blocks, which make S4 and D12 (172 pairs) 6 % faster.
+multiple of 48, the width in which Eigen's products take pairs with AVX-512. Groups
+with fewer pairs take one block of all n²; no block depends on how many pairs train, so
+neither does the program.
 """
-
-_PAIRS_TOGETHER = 48
-"""Width in which products take pairs."""
 
 SEGMENTS = 8
 """Parts that the pairs of a costly step are added up in, so that cores can share them.
@@ -211,7 +209,8 @@ def _layout_of_part(
     per_device = -(-runs * sharing // devices)
     at_once = cell.runs_per_device or (1 if on_cpu else per_device)
     at_once = min(at_once, per_device)
-    block = _cpu_block(cell) if on_cpu else LARGEST_BLOCK
+    order = build_group(cell.group).order
+    block = min(CPU_BLOCK, order**2) if on_cpu else LARGEST_BLOCK
     while True:
         slots = -(-max(per_device, 2 if on_cpu else 1) // at_once) * at_once
         # The states before and after a chunk, on CPUs those to be saved as well, and
@@ -220,7 +219,17 @@ def _layout_of_part(
             at_once * step_bytes(cell, block),
             min(at_once, EVALUATIONS_AT_ONCE) * evaluation_bytes(cell, on_cpu),
         )
-        plan = Plan(runs, 1, devices, slots, at_once, block, segments, sharing, needed)
+        plan = Plan(
+            runs=runs,
+            parts=1,
+            devices=devices,
+            slots=slots,
+            at_once=at_once,
+            block=block,
+            segments=segments,
+            sharing=sharing,
+            device_bytes=needed,
+        )
         if memory is None or plan.total_bytes(on_cpu) <= USABLE * memory:
             return plan
         if at_once > 1 and not cell.runs_per_device:
@@ -233,12 +242,6 @@ def _layout_of_part(
             per_device = -(-runs * sharing // devices)
         else:
             return plan
-
-
-def _cpu_block(cell: CellConfig) -> int:
-    """`CPU_BLOCK`, or less where that is more than half of the training pairs."""
-    half = math.ceil(_num_pairs(cell) / (2 * _PAIRS_TOGETHER)) * _PAIRS_TOGETHER
-    return min(CPU_BLOCK, half)
 
 
 def _num_pairs(cell: CellConfig) -> int:

@@ -5,6 +5,7 @@ import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from difflib import get_close_matches
+from enum import Enum
 from numbers import Integral, Real
 from typing import Any
 
@@ -37,9 +38,24 @@ class Rule:
             ) from None
 
 
-def setting(rule: Rule) -> Any:
-    """A dataclass field without a default whose values obey `rule`."""
-    return dataclasses.field(metadata={"rule": rule})
+class Kind(Enum):
+    """What a setting is to a compiled program.
+
+    Attributes:
+        SHAPE: it changes an array's shape or the code: runs that differ in it cannot
+            share a program.
+        DATA: a number or an array that each run carries; it costs no compilation.
+        HOST: no program knows it: names, and how often the host looks in.
+    """
+
+    SHAPE = "shape"
+    DATA = "data"
+    HOST = "host"
+
+
+def setting(rule: Rule, kind: Kind) -> Any:
+    """Return a dataclass field without a default whose values obey `rule`."""
+    return dataclasses.field(metadata={"rule": rule, "kind": kind})
 
 
 def require(condition: bool) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 import optax
 from flax import struct
 
+from repjax.optim import AdamW
 from repjax.typing import Params
 
 
@@ -19,10 +20,27 @@ class RunState(struct.PyTreeNode):
             became non-finite, after which it takes none.
         params: weights.
         opt_state: AdamW's moments.
-        train_pairs: indices a·n + b of the training pairs, increasing int32.
+        train_pairs: indices a·n + b of the training pairs, increasing int32; n² after
+            them is padding.
     """
 
     step: Any
     params: Params
     opt_state: optax.OptState
     train_pairs: Any
+
+
+class RunData(struct.PyTreeNode):
+    """The settings of one run that are data: runs that differ in them share a program.
+
+    Attributes:
+        seed: uint32, the only source of chance.
+        num_pairs: training pairs, int32.
+        optimizer: settings of AdamW, float32.
+        initial: attributes of the network that only its initial weights depend on.
+    """
+
+    seed: Any
+    num_pairs: Any
+    optimizer: AdamW
+    initial: dict[str, Any]

@@ -71,7 +71,7 @@ def final_results(directories: Sequence[Path]) -> list[CellResults]:
     A cell without results, as networks are that were imported, gets them.
     """
     from repjax import backend
-    from repjax.ensemble import fit_together
+    from repjax.placement import fit_together
     from repjax.train import reevaluate
 
     backend.prepare()

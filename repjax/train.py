@@ -20,6 +20,7 @@ from repjax.lease import Held
 from repjax.lock import locked
 from repjax.metrics import COUNTS, PER_IRREP, SCALARS
 from repjax.parts import Parts, build_ensemble
+from repjax.programs import Programs
 from repjax.progress import Progress
 from repjax.results import TRAJECTORY, CellResults
 from repjax.rules import ConfigError
@@ -43,9 +44,10 @@ def train_sweep(
         Stopped: SIGTERM or SIGINT came; everything trained so far is saved.
         ConfigError: a folder holds a cell with other settings.
     """
+    programs = Programs(cells)
     with _signals_noted() as signals:
         for cell in cells:
-            yield train_cell(cell, workdir, progress, signals)
+            yield train_cell(cell, workdir, progress, signals, programs)
             if hosts.any_of(bool(signals)):
                 raise Stopped(f"stopped after {cell.name}")
 
@@ -55,18 +57,22 @@ def train_cell(
     workdir: Path,
     progress: Progress,
     signals: Sequence[int] = (),
+    programs: Programs | None = None,
 ) -> CellResults:
-    """Trains the runs of one cell to the end, from its newest checkpoint if it has one.
+    """Train the runs of one cell to the end, from its newest checkpoint if it has one.
 
     Args:
         cell: what to train.
         workdir: the cell gets the folder `workdir / cell.name`.
         progress: is told how far the cell is.
         signals: signals received so far, looked at after every chunk.
+        programs: those of the sweep, which cells share; by default its own.
     """
     directory = workdir / cell.name
     claim_directory(cell, directory)
-    results = _finished(directory) or _train(cell, directory, progress, signals)
+    results = _finished(directory) or _train(
+        cell, directory, progress, signals, programs or Programs([cell])
+    )
     progress.finish(results)
     return results
 
@@ -171,7 +177,11 @@ _MAY_CHANGE = (
 
 
 def _train(
-    cell: CellConfig, directory: Path, progress: Progress, signals: Sequence[int]
+    cell: CellConfig,
+    directory: Path,
+    progress: Progress,
+    signals: Sequence[int],
+    programs: Programs,
 ) -> CellResults:
     """Trains the cell to the end, alone in its folder, and saves what it gave."""
     try:
@@ -180,7 +190,7 @@ def _train(
             claim_directory(cell, directory)
             if results := _finished(directory):
                 return results
-            ensemble = build_ensemble(cell)
+            ensemble = programs.ensemble(cell)
             checkpoints = Checkpoints(
                 directory / "checkpoints",
                 cell.checkpoint.keep,

@@ -29,7 +29,7 @@ MAY_IMPORT = {
     "backend": "limits",
     "groups": "",
     "data": "typing groups",
-    "models": "typing groups data config",
+    "models": "typing groups data config rules",
     "losses": "typing groups data models",
     "optim": "typing config",
     "state": "typing groups data models losses optim",
@@ -39,17 +39,20 @@ MAY_IMPORT = {
     # All runs of a cell, and the host.
     "plan": "architectures config groups rules sweep data analysis",
     "forecast": "config plan sweep",
+    "placement": "limits config data groups plan",
     "ensemble": "hosts limits typing groups data models losses optim state blocks step"
-    " analysis plan config metrics backend",
-    "parts": "config ensemble state",
+    " analysis plan placement config metrics backend",
+    "parts": "config ensemble placement state",
+    "programs": "config ensemble parts placement groups",
     "checkpoint": "hosts files",
     "lease": "",
     "lock": "files lease rules",
     "results": "config rules files metrics",
     "progress": "config files metrics results",
     "train": "hosts typing groups data models losses optim state step analysis plan"
-    " ensemble parts checkpoint lease lock config rules files metrics results progress",
-    "manifest": "backend config files rules ensemble",
+    " ensemble parts programs checkpoint lease lock config rules files metrics results"
+    " progress",
+    "manifest": "backend config files rules placement",
     "sweep": "architectures config rules groups data",
     "workdirs": "config rules files groups data sweep",
     "reference": "config rules groups",

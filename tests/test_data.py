@@ -81,7 +81,8 @@ def test_number_of_training_pairs_is_the_papers(order, fraction, expected):
     assert num_train_pairs(order, fraction) == expected
 
 
-draw = quick_jit(jax.vmap(lambda key: split(key, ORDER, FRACTION)))
+NUM_PAIRS = num_train_pairs(ORDER, FRACTION)
+draw = quick_jit(jax.vmap(lambda key: split(key, ORDER, NUM_PAIRS)))
 
 
 @pytest.fixture(scope="module")

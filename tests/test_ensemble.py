@@ -151,7 +151,10 @@ def test_the_state_is_donated():
 
 
 def lowered(ensemble):
-    return ensemble._train.lower(ensemble.init(), ensemble._turns, np.int32(3))
+    data, labels = ensemble._data, ensemble._labels
+    return ensemble._train.lower(
+        ensemble.init(), data, labels, ensemble._turns, np.int32(3)
+    )
 
 
 def test_devices_do_not_talk():
@@ -177,7 +180,7 @@ def test_only_training_takes_the_precision_that_was_asked_for():
     cell = tiny_cell(matmul_precision="default", runs_per_device=2)
     ensemble = Ensemble(cell, jax.devices()[:1])
     state = ensemble.init()
-    training = ensemble._train.lower(state, ensemble._turns, np.int32(1)).as_text()
+    training = lowered(ensemble).as_text()
     measuring = (
         jax.jit(lambda s: ensemble._evaluate_rest(s, ensemble._turns, ensemble.basis))
         .lower(state)

@@ -9,9 +9,10 @@ import jax
 import numpy as np
 import pytest
 
-from repjax import ensemble as ensemble_module
-from repjax.ensemble import Ensemble, fit_together, plan_for
+from repjax import placement
+from repjax.ensemble import Ensemble
 from repjax.parts import Parts, build_ensemble
+from repjax.placement import fit_together, plan_for
 from repjax.plan import USABLE
 from repjax.progress import Progress
 from repjax.train import _Pace, train_cell
@@ -66,7 +67,7 @@ def test_two_cells_may_be_too_much_together(monkeypatch):
     together = sum(plan_for(cell).total_bytes(True) for cell in (one, other))
     for usable, fits in ((together, True), (together - 1, False), (1, False)):
         monkeypatch.setattr(
-            ensemble_module, "_memory", lambda _, n=usable: math.ceil(n / USABLE)
+            placement, "_memory", lambda _, n=usable: math.ceil(n / USABLE)
         )
         assert fit_together([one, other]) == fits
 

@@ -40,8 +40,8 @@ def test_cores_take_their_runs_one_by_one(runs):
     assert plan.width >= runs
 
 
-def test_few_pairs_take_two_blocks_on_a_core():
-    for group, block in (("C31", 144), ("S4", 96), ("C113", CPU_BLOCK)):
+def test_few_pairs_take_one_block_of_all_on_a_core():
+    for group, block in (("C15", 225), ("D6", 144), ("S4", CPU_BLOCK)):
         cell = dataclasses.replace(paper_cell("C113", "mlp"), group=group)
         assert make_plan(cell, 2, True, 32 * GIB).block == block
 
@@ -170,7 +170,9 @@ def test_sizes_are_those_of_the_compiled_step(group, architecture, runs_per_devi
     """From what XLA says it needs to a third more, up to four times that."""
     cell = paper_cell(group, architecture, 2, runs_per_device=runs_per_device)
     ensemble = Ensemble(cell, jax.devices()[:1])
-    lowered = ensemble._train.lower(ensemble.init(), ensemble._turns, 1)
+    lowered = ensemble._train.lower(
+        ensemble.init(), ensemble._data, ensemble._labels, ensemble._turns, 1
+    )
     sizes = lowered.compile().memory_analysis()
     state = sizes.argument_size_in_bytes
     assert state == pytest.approx(ensemble.plan.slots * state_bytes(cell), rel=0.01)

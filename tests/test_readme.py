@@ -20,7 +20,7 @@ def code_block(language, containing):
 def test_the_idea_runs():
     """At a smaller size: S3 for S5 and 10 steps for 1,000."""
     block = code_block("python", "look = lambda").replace('"S5"', '"S3"')
-    assert len([line for line in block.splitlines() if line]) == 15
+    assert len([line for line in block.splitlines() if line]) == 16
     names = {}
     exec(block.replace("1000", "10"), names)
     assert names["similarity"].shape == (4, 3)

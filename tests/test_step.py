@@ -1,7 +1,7 @@
 """One run: its start, its steps, and that chunks of steps change nothing."""
 
 import dataclasses
-from functools import cache, partial
+from functools import cache
 
 import chex
 import jax
@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from repjax.blocks import Blocks
+from repjax.blocks import ALL_AT_ONCE, Blocks
 from repjax.models import ARCHITECTURES
 from repjax.optim import build_optimizer
 from repjax.state import RunState
@@ -19,12 +19,15 @@ from tests import textbook
 from tests.compilation import quick_jit
 from tests.test_optim import PAPER, torch_adamw
 
-ORDER, FRACTION = 6, 0.7
+ORDER, NUM_PAIRS = 6, 25
 LABELS = np.add.outer(np.arange(ORDER), np.arange(ORDER)) % ORDER
 SIZES = {
     "mlp": {"embed_dim": 5, "hidden_dim": 9},
     "bilinear": {"embed_dim": 5, "hidden_dim": 9},
-    "transformer": {"num_heads": 2, "d_model": 7, "d_head": 3, "d_mlp": 9},
+    "transformer": {
+        **{"num_heads": 2, "d_model": 7, "d_head": 3, "d_mlp": 9},
+        "init_std": 0.8 * 7**-0.5,
+    },
 }
 OPTIMIZER = build_optimizer(PAPER)
 
@@ -45,7 +48,7 @@ def build(architecture: str):
 @cache
 def initialiser(architecture: str):
     return quick_jit(
-        lambda key: init_run(key, build(architecture), OPTIMIZER, FRACTION)
+        lambda key: init_run(key, build(architecture), OPTIMIZER, NUM_PAIRS)
     )
 
 
@@ -54,14 +57,16 @@ def start(architecture: str, key: int = 0) -> RunState:
     return initialiser(architecture)(jax.random.key(key))
 
 
-def steps_of(architecture: str):
+def steps_of(architecture: str, optimizer=OPTIMIZER, blocks=ALL_AT_ONCE):
     """`train_steps` of one network, not compiled."""
-    return partial(
-        train_steps,
-        model=build(architecture),
-        optimizer=OPTIMIZER,
-        labels=jnp.array(LABELS),
-    )
+
+    def steps(state, num_steps):
+        labels = jnp.take(jnp.asarray(LABELS).ravel(), state.train_pairs, mode="clip")
+        return train_steps(
+            state, num_steps, build(architecture), optimizer, labels, blocks
+        )
+
+    return steps
 
 
 @cache
@@ -82,7 +87,7 @@ def test_run_starts_at_step_zero_with_its_split():
     state = start("mlp")
     assert state.step == 0
     pairs = np.asarray(state.train_pairs)
-    assert len(pairs) == int(FRACTION * ORDER**2)
+    assert len(pairs) == NUM_PAIRS
     assert (np.diff(pairs) > 0).all()
 
 
@@ -178,8 +183,7 @@ def test_a_run_that_diverged_is_frozen(architecture):
 def test_divergence_in_the_middle_of_a_chunk_is_seen_at_its_step():
     """The loss overflows at the second step, after a step of length 1e38."""
     huge = build_optimizer(dataclasses.replace(PAPER, learning_rate=1e38))
-    steps = partial(train_steps, model=build("mlp"), optimizer=huge)
-    steps = quick_jit(partial(steps, labels=jnp.array(LABELS)))
+    steps = quick_jit(steps_of("mlp", optimizer=huge))
     state, loss = steps(start("mlp"), jnp.int32(9))
     after_one, _ = steps(start("mlp"), jnp.int32(1))
     assert not np.isfinite(loss)
@@ -219,9 +223,20 @@ def test_gpu_program_scatters_nothing(architecture):
 def test_blocks_of_pairs_change_nothing_but_rounding(blocks, rest):
     """25 training pairs, with a rest or without; with 5 blocks, segments of none."""
     assert 25 % blocks.size == rest
-    model = ARCHITECTURES["mlp"](order=ORDER, **SIZES["mlp"])
-    run = init_run(jax.random.key(0), model, OPTIMIZER, FRACTION)
-    assert run.train_pairs.size == 25
-    whole = train_steps(run, 10, model, OPTIMIZER, jnp.asarray(LABELS))
-    in_blocks = train_steps(run, 10, model, OPTIMIZER, jnp.asarray(LABELS), blocks)
+    run = start("mlp")
+    whole = steps_of("mlp")(run, 10)
+    in_blocks = steps_of("mlp", blocks=blocks)(run, 10)
     chex.assert_trees_all_close(whole, in_blocks, rtol=1e-3, atol=1e-6)
+
+
+@pytest.mark.parametrize("segments", [1, 2])
+def test_padding_changes_no_bit_where_empty_blocks_are_skipped(segments):
+    """Runs of one program may have other numbers of pairs; each keeps its bits."""
+    blocks = Blocks(4, skip_empty=True, segments=segments)
+    steps = quick_jit(steps_of("mlp", blocks=blocks))
+    run = start("mlp")
+    trained, loss = steps(run, 10)
+    padded = np.pad(run.train_pairs, (0, 11), constant_values=ORDER**2)
+    also, padded_loss = steps(run.replace(train_pairs=jnp.asarray(padded)), 10)
+    assert loss == padded_loss
+    chex.assert_trees_all_equal(trained.params, also.params)

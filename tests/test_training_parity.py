@@ -7,6 +7,7 @@ import optax
 import pytest
 
 from repjax.blocks import Blocks
+from repjax.data import num_train_pairs
 from repjax.groups import build_group
 from repjax.models import build_model
 from repjax.optim import build_optimizer
@@ -85,7 +86,8 @@ def start_of(architecture, group_name):
     cell = tiny_cell(groups=(group_name,), architectures=(architecture,), **WIDTHS)
     group = build_group(group_name)
     model, optimizer = build_model(cell, group.order), build_optimizer(cell.optimizer)
-    state = init_run(jax.random.key(0), model, optimizer, cell.train_fraction)
+    num_pairs = num_train_pairs(group.order, cell.train_fraction)
+    state = init_run(jax.random.key(0), model, optimizer, num_pairs)
     left, right = np.divmod(np.asarray(state.train_pairs), group.order)
     label = group.table[left, right]
     forward = {"mlp": mlp_in_torch, "transformer": transformer_in_torch}[architecture]
@@ -97,8 +99,11 @@ def start_of(architecture, group_name):
 def train_in_float32(start):
     """Losses of all steps and final weights, by the program that trains."""
     model, optimizer, state, labels, _ = start
+    of_pairs = labels.ravel()[state.train_pairs]
     train = quick_jit(
-        lambda state: train_steps(state, jnp.int32(1), model, optimizer, labels, BLOCKS)
+        lambda state: train_steps(
+            state, jnp.int32(1), model, optimizer, of_pairs, BLOCKS
+        )
     )
     losses = []
     for _ in range(NUM_STEPS):

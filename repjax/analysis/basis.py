@@ -43,6 +43,18 @@ def build_basis(group: Group, task: str = "a*b") -> Basis:
     )
 
 
+def pad_irreps(basis: Basis, num_irreps: int) -> Basis:
+    """Return the basis with irreps of no functions added, up to `num_irreps`.
+
+    Groups of one order then share a program of evaluation.
+    """
+    missing = ((0, num_irreps - basis.member.shape[0]), (0, 0))
+    return basis.replace(
+        member=jnp.pad(basis.member, missing),
+        characters=jnp.pad(basis.characters, missing),
+    )
+
+
 def power_by_irrep(
     functions: Float[Array, "group hidden"], basis: Basis
 ) -> Float[Array, "irrep hidden"]:

@@ -76,7 +76,9 @@ def logit_similarity(sums: PairSums, basis: Basis) -> Float[Array, " irrep"]:
     by_quotient = jnp.take_along_axis(centred, basis.product, axis=0)
     overlap = basis.characters @ jnp.sum(by_quotient, axis=1)
     norm = order * jnp.linalg.norm(basis.characters, axis=1)
-    return overlap / (norm * jnp.sqrt(sums.logits_power))
+    # Irreps that pad a shorter basis have character 0, and are in no network.
+    cosine = overlap / jnp.where(norm > 0, norm, 1.0) / jnp.sqrt(sums.logits_power)
+    return jnp.where(norm > 0, cosine, 0.0)
 
 
 def logit_map_similarity(

@@ -138,18 +138,20 @@ def losses_without(
     Args:
         model: the network.
         params: its weights.
-        pairs: pairs to average over, a·n + b.
+        pairs: pairs to average over, a·n + b; n² for padding.
         labels: label of every pair.
         removed: parts of the logits as functions of a ("a"), of b ("b") or of the
             label ("ab"), one table for each part.
         residual: whether the logits keep what reaches them past the hidden layer.
     """
-    order, num_pairs = model.order, pairs.shape[0]
+    order, capacity = model.order, pairs.shape[0]
+    is_pair = pairs < order**2
     network = model.apply(params, method="tables")
     unembedding = model.apply(params, method="unembedding")
     rows = rows_at_once(order, unembedding.shape[0], _on_cpu())
-    size = min(num_pairs, order * rows)
-    starts = jnp.arange(0, num_pairs, size)
+    # Not the capacity, however small: sums are not to depend on it.
+    size = order * rows
+    starts = jnp.arange(0, capacity, size)
 
     def logits_of(left, right):
         if residual:
@@ -157,10 +159,11 @@ def losses_without(
         return model.hidden(network, left, right) @ unembedding
 
     def visit(totals, start):
-        first = jnp.minimum(start, num_pairs - size)
-        position = first + jnp.arange(size)
-        weight = (position >= start).astype(jnp.float32)
-        left, right = jnp.divmod(pairs[position], order)
+        position = start + jnp.arange(size)
+        inside = jnp.minimum(position, capacity - 1)
+        is_here = (position < capacity) & is_pair[inside]
+        weight = is_here.astype(jnp.float32)
+        left, right = jnp.divmod(jnp.where(is_here, pairs[inside], 0), order)
         label = labels[left, right]
         logits = logits_of(left, right)
 
@@ -179,7 +182,7 @@ def losses_without(
 
     zeros = {of: jnp.zeros(parts.shape[0]) for of, parts in removed.items()}
     totals, _ = jax.lax.scan(visit, zeros, starts)
-    return {of: total / num_pairs for of, total in totals.items()}
+    return {of: total / jnp.sum(is_pair) for of, total in totals.items()}
 
 
 def _on_cpu() -> bool:

@@ -6,6 +6,7 @@ from repjax.config import CellConfig
 from repjax.models.mlp import Bilinear, Mlp
 from repjax.models.model import Model
 from repjax.models.transformer import Transformer
+from repjax.rules import Kind
 
 ARCHITECTURES: dict[str, type[Model]] = {
     "mlp": Mlp,
@@ -17,8 +18,13 @@ ARCHITECTURES: dict[str, type[Model]] = {
 
 def build_model(cell: CellConfig, order: int) -> Model:
     """The network of a cell over a group of `order` elements."""
-    sizes = dataclasses.asdict(cell.sizes)
-    return ARCHITECTURES[cell.architecture](order=order, **sizes)
+    sizes = {
+        field.name: getattr(cell.sizes, field.name)
+        for field in dataclasses.fields(cell.sizes)
+        if field.metadata["kind"] is Kind.SHAPE
+    }
+    network = ARCHITECTURES[cell.architecture]
+    return network(order=order, **sizes, **cell.sizes.initial())
 
 
 __all__ = ["ARCHITECTURES", "Bilinear", "Mlp", "Model", "Transformer", "build_model"]

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 
 from repjax.models.lookup import Tables, columns, lookup
 from repjax.models.model import Model
-from repjax.typing import Array, Float, Int
+from repjax.typing import Array, Float, Int, Scalar
 
 
 class Transformer(Model):
@@ -24,18 +24,18 @@ class Transformer(Model):
         d_model: width of the residual stream.
         d_head: width of each head.
         d_mlp: neurons of the MLP.
-        init_scale: every weight starts as N(0, (init_scale / √d_model)²).
+        init_std: every weight starts as N(0, init_std²).
     """
 
     num_heads: int = 4
     d_model: int = 128
     d_head: int = 32
     d_mlp: int = 512
-    init_scale: float = 0.8
+    init_std: float | Scalar = 0.8 * 128**-0.5
 
     def setup(self):
         """Tensors in TransformerLens's shapes, all of one standard deviation."""
-        normal = nn.initializers.normal(self.init_scale * self.d_model**-0.5)
+        normal = nn.initializers.normal(self.init_std)
         heads, model, head = self.num_heads, self.d_model, self.d_head
         self.W_E = self.param("W_E", normal, (self.order + 1, model))
         self.W_pos = self.param("W_pos", normal, (3, model))

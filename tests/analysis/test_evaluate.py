@@ -61,7 +61,7 @@ class Network:
             train_steps,
             model=self.model,
             optimizer=OPTIMIZER,
-            labels=self.basis.labels,
+            labels=self.basis.labels.ravel()[self.train_pairs],
         )
         state, loss = quick_jit(steps)(state, jnp.int32(TRAINING_STEPS))
         assert loss < 0.1, "not trained: harder than it should be"

@@ -44,16 +44,16 @@ def test_weights_are_the_papers():
 
 def test_initial_standard_deviation_is_the_same_for_every_weight():
     model = Transformer(
-        order=40, num_heads=3, d_model=50, d_head=20, d_mlp=60, init_scale=2.0
+        order=40, num_heads=3, d_model=50, d_head=20, d_mlp=60, init_std=0.2
     )
     names = textbook.shapes("transformer", ORDER, **SIZES)
-    comparison.check_initial_spread(model, dict.fromkeys(names, 2.0 / 50**0.5))
+    comparison.check_initial_spread(model, dict.fromkeys(names, 0.2))
 
 
 def test_defaults_are_the_papers_sizes():
     model = Transformer(order=5)
     sizes = (model.num_heads, model.d_model, model.d_head, model.d_mlp)
-    assert (*sizes, model.init_scale) == (4, 128, 32, 512, 0.8)
+    assert (*sizes, model.init_std) == (4, 128, 32, 512, 0.8 * 128**-0.5)
 
 
 def test_logits_are_the_hidden_layers_and_the_residual_streams():
