@@ -28,7 +28,7 @@ class Programs:
         self._ensembles: dict[Hashable, Ensemble] = {}
 
     def ensemble(self, cell: CellConfig) -> Ensemble | Parts:
-        """Return the runs of `cell`, one of those noted, in the programs of its shape."""
+        """Return the runs of a cell that was noted, in the programs of its shape."""
         key = program_key(cell)
         sharing = self._cells[key]
         largest = _largest(sharing)
