@@ -272,10 +272,10 @@ def test_a_cell_that_diverges_disturbs_no_other(tmp_path):
     assert call(main, *sweep.flags("both"), rates.format("0.001,1e38")) == 0
     assert call(main, *sweep.flags("alone"), rates.format("0.001")) == 0
     both, alone = (sweep.workdir(name) for name in ("both", "alone"))
-    steps = {row["settings"]: set() for row in rows(both)}
+    steps = {row["optimizer.learning_rate"]: set() for row in rows(both)}
     for row in rows(both):
-        steps[row["settings"]].add(int(row["steps"]))
-    assert steps.pop("learning_rate=0.001") == {60}
+        steps[row["optimizer.learning_rate"]].add(int(row["steps"]))
+    assert steps.pop("0.001") == {60}
     (few,) = steps.values()
     assert max(few) < 60
     note = "MLP: 3 of 3 runs diverged and are in no mean."

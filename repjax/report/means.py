@@ -61,11 +61,19 @@ class Entry:
 
 @dataclass(frozen=True)
 class Row:
-    """One group, at one point of a sweep, and its entries by architecture."""
+    """One group, at one point of a sweep, and its entries by architecture.
+
+    Attributes:
+        group: its name; of a table file, the name of the file.
+        settings: what the sweep varies.
+        entries: by architecture.
+        from_file: whether the group is a table file, whose name says nothing about it.
+    """
 
     group: str
     settings: str
     entries: dict[str, Entry]
+    from_file: bool = False
 
     @property
     def label(self) -> str:
@@ -80,7 +88,7 @@ class Row:
             paper_values().get((self.group, architecture, source, metric))
             for source in ("published", "exact")
         )
-        if published is None or exact is None:
+        if self.from_file or published is None or exact is None:
             return ours, DASH, ""
         wrong = abs(published - exact) > ERRATUM * abs(exact)
         corrected = format_value(metric, exact) if wrong else ""
@@ -106,16 +114,20 @@ def build_rows(results: Iterable[CellResults]) -> list[Row]:
         group: i for i, group in enumerate(dict.fromkeys(k[0] for k in paper_values()))
     }
 
-    def place(cell: CellResults) -> tuple[int, str, str]:
-        return rank.get(cell.group_name, len(rank)), cell.group_name, cell.settings
+    def place(cell: CellResults) -> tuple[int, str, bool, str]:
+        from_file = cell.cell.group != cell.group_name
+        position = rank.get(cell.cell.group, len(rank))
+        return position, cell.group_name, from_file, cell.settings
 
     rows = []
-    for (_, group, settings), cells in groupby(sorted(results, key=place), place):
+    for (_, group, from_file, settings), cells in groupby(
+        sorted(results, key=place), place
+    ):
         by_architecture: dict[str, list[CellResults]] = {}
         for cell in cells:
             by_architecture.setdefault(cell.cell.architecture, []).append(cell)
         entries = {name: _mean(same) for name, same in by_architecture.items()}
-        rows.append(Row(group, settings, entries))
+        rows.append(Row(group, settings, entries, from_file))
     return rows
 
 

@@ -41,7 +41,9 @@ def merge(cells: Sequence[CellResults]) -> tuple[Merged, ...]:
     for index, results in enumerate(cells):
         settings = tuple(_settings(results).items())
         imported = not has_past(results).any()
-        key = (results.group_name, results.irreps, settings, imported)
+        # A table file called A5.csv may hold any group: never a part of A5's cell.
+        from_file = results.cell.group != results.group_name
+        key = (results.group_name, from_file, results.irreps, settings, imported)
         parts.setdefault(key, []).append(index)
     merged = [_join(cells, indices) for indices in parts.values()]
     named = [

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from repjax.files import write_text
 from repjax.metrics import SCALARS
+from repjax.report.settings import swept_settings
 from repjax.results import CellResults
 
 COLUMNS = ("group", "architecture", "seed", "steps", "key_irreps", *SCALARS)
@@ -15,25 +16,28 @@ COLUMNS = ("group", "architecture", "seed", "steps", "key_irreps", *SCALARS)
 def write_seeds(results: Iterable[CellResults], directory: Path) -> Path:
     """Writes `directory`/seeds.csv, with every run as it ended.
 
-    Rows stand by group, architecture, settings and seed; a last column `settings` is
-    there only where a sweep varied some. Shares are fractions in [0, 1] and losses are
-    nats, in the shortest form that reads back as the same float; key irreps stand in
-    order of learning, `;` between. A run has fewer steps than its cell if it diverged.
+    Rows stand by group, architecture, settings and seed; after `COLUMNS` each setting
+    that a sweep varied has a column, under its dotted key. Shares are fractions in
+    [0, 1] and losses are nats, in the shortest form that reads back as the same float;
+    key irreps stand in order of learning, `;` between. A run has fewer steps than its
+    cell if it diverged.
     """
     cells = sorted(results, key=lambda cell: cell.cell.name)
+    swept = swept_settings(cells)
     rows = [
-        (cell.group_name, cell.cell.architecture, cell.settings, seed, row)
-        for cell in cells
+        (
+            (cell.group_name, cell.cell.architecture, cell.settings, seed),
+            (*row, *values),
+        )
+        for cell, values in zip(cells, swept.values, strict=True)
         for seed, row in zip(cell.cell.seeds, seed_rows(cell), strict=True)
     ]
     # Parts of a cell trained apart stand as if they had been trained together.
-    rows.sort(key=lambda row: row[:4])
-    swept = any(settings for _, _, settings, _, _ in rows)
+    rows.sort(key=lambda row: row[0])
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow((*COLUMNS, "settings") if swept else COLUMNS)
-    for _, _, settings, _, row in rows:
-        writer.writerow((*row, settings) if swept else row)
+    writer.writerow((*COLUMNS, *swept.keys))
+    writer.writerows(row for _, row in rows)
     path = directory / "seeds.csv"
     write_text(path, text.getvalue())
     return path

@@ -72,3 +72,8 @@ def test_imported_networks_stay_apart():
     merged = merge([imported, cell_of((1,), 0.2)])
     assert [m.results.cell.name for m in merged] == ["S4_mlp", "S4_mlp"]
     assert all(m.repeated == () for m in merged)
+
+
+def test_a_table_file_is_never_merged_with_the_group_of_its_name():
+    told = [cell_of((1,), 1.0, group="S4"), cell_of((2,), 2.0, group="S4.csv")]
+    assert len(merge(told)) == 2

@@ -57,3 +57,11 @@ def test_float32_reads_back_as_the_same_number(tmp_path):
     metrics = results.metrics | {"excluded_loss": np.tile(loss[:, None], 4)}
     path = write_seeds([replace(results, metrics=metrics)], tmp_path)
     assert [float(row["excluded_loss"]) for row in read(path)] == loss.tolist()
+
+
+def test_each_swept_setting_has_a_column_at_the_end(tmp_path):
+    cell = replace(make_cell(), swept=("train_fraction",))
+    cells = [replace(cell, train_fraction=fraction) for fraction in (0.5, 0.3)]
+    path = write_seeds(map(make_results, cells), tmp_path)
+    assert path.read_text().splitlines()[0] == f"{CONTRACT},train_fraction"
+    assert [row["train_fraction"] for row in read(path)] == ["0.3"] * 2 + ["0.5"] * 2

@@ -167,6 +167,16 @@ def test_rows_are_groups_in_the_papers_order_then_others():
     assert [row.label for row in rows] == ["C113", "S6", "A5", "D12", "Q8"]
 
 
+def test_a_table_file_of_a_papers_name_stands_apart_and_beside_nothing():
+    files = make_results(make_cell("tables/A5.csv"), test_loss=3.0)
+    rows = build_rows([files, make_results(make_cell("A5"), test_loss=1.0)])
+    assert [row.from_file for row in rows] == [False, True]
+    named, file = (row.texts("mlp", "test_loss") for row in rows)
+    assert named[0] == "1.00"
+    assert named[1] != "–"
+    assert file == ("3.00", "–", "")
+
+
 def test_swept_settings_are_never_averaged():
     cell = replace(make_cell(), swept=("train_fraction",))
     cells = [replace(cell, train_fraction=fraction) for fraction in (0.3, 0.5)]

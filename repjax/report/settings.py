@@ -1,0 +1,30 @@
+"""Settings that a sweep varies, as columns of tables."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+
+from repjax.config import flatten
+from repjax.results import CellResults
+
+
+@dataclass(frozen=True)
+class SweptSettings:
+    """Columns of the settings that differ by sweep.
+
+    Attributes:
+        keys: dotted keys of all swept settings, in the order of their first cell.
+        values: for each cell, the text of its value of every key.
+    """
+
+    keys: tuple[str, ...]
+    values: tuple[tuple[str, ...], ...]
+
+
+def swept_settings(cells: Sequence[CellResults]) -> SweptSettings:
+    """Return the swept settings of these cells, and the value that each cell has.
+
+    A cell that does not sweep a key itself has its ordinary value in that column.
+    """
+    keys = tuple(dict.fromkeys(key for one in cells for key in one.cell.swept))
+    flat = [flatten(asdict(one.cell)) for one in cells]
+    return SweptSettings(keys, tuple(tuple(str(f[k]) for k in keys) for f in flat))
