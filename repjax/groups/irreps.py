@@ -61,8 +61,11 @@ class Irrep:
 
     @cached_property
     def character(self) -> Float[np.ndarray, " group"]:
-        """Trace of each matrix."""
-        return compute_character(self.matrices)
+        """Trace of each matrix; exactly an integer where it rounds to one."""
+        character = compute_character(self.matrices)
+        nearest = np.rint(character)
+        is_whole = np.abs(character - nearest) < HOMOMORPHISM_TOLERANCE
+        return np.where(is_whole, nearest, character)
 
 
 @lru_cache(maxsize=32)
@@ -135,9 +138,11 @@ def _restrict_translation(
 
     What the basis has of other eigenspaces enters squared, as these are invariant too.
     """
-    return extend_to_group(
+    matrices = extend_to_group(
         group, {s: basis[group.table[s]].T @ basis for s in group.generators}
     )
+    # Real numbers of finite order are 1 and -1.
+    return np.rint(matrices) if matrices.shape[1] == 1 else matrices
 
 
 def _is_complete(group: Group, irreps: list[MatricesOfAnyDim]) -> bool:

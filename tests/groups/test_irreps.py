@@ -365,3 +365,14 @@ def test_shared_matrices_cannot_be_written():
     """Irreps are cached: a write would change them for everyone."""
     with pytest.raises(ValueError, match="read-only"):
         real_irreps(build_group("C5"))[1].matrices[0] = 0
+
+
+@pytest.mark.parametrize("name", ["D4", "A5", "C12", "S4", "D7"])
+def test_one_dimensional_irreps_and_rational_characters_are_exact(name):
+    group = build_group(name)
+    for irrep in real_irreps(group):
+        if irrep.dim == 1:
+            assert set(irrep.matrices.ravel()) <= {1.0, -1.0}
+        whole = np.abs(irrep.character - np.rint(irrep.character)) < 1e-9
+        assert (irrep.character[whole] == np.rint(irrep.character[whole])).all()
+    assert (real_irreps(group)[0].matrices == 1).all()
