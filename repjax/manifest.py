@@ -73,18 +73,24 @@ def _program(cell: CellConfig) -> dict[str, Any]:
 def commit() -> str:
     """Commit of the code, with `-dirty` after it if files differ; or `unknown`.
 
-    Where there is no repository, as in an image, REPJAX_COMMIT says it.
+    Where there is no repository, as in an image, REPJAX_COMMIT says it. A repository
+    that does not track this file is another project's, with repjax installed inside.
     """
-    command = ["git", "describe", "--always", "--abbrev=40", "--dirty"]
     try:
-        done = subprocess.run(
-            command,
-            cwd=Path(__file__).parent,
-            capture_output=True,
-            text=True,
-            check=True,
-            timeout=10,
-        )
+        _git("ls-files", "--error-unmatch", Path(__file__).name)
+        return _git("describe", "--always", "--abbrev=40", "--dirty")
     except (OSError, subprocess.SubprocessError):
         return os.environ.get("REPJAX_COMMIT", "unknown")
+
+
+def _git(*arguments: str) -> str:
+    """Output of git in the folder of this file; it fails where git does."""
+    done = subprocess.run(
+        ["git", *arguments],
+        cwd=Path(__file__).parent,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=10,
+    )
     return done.stdout.strip()
