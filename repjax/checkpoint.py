@@ -76,11 +76,18 @@ class Checkpoints:
         return None if step == _NONE else step
 
     def _newest(self) -> int | None:
-        for step in sorted(self._steps(), reverse=True):
+        steps = sorted(self._steps(), reverse=True)
+        for step in steps:
             fault = self._fault(step)
             if fault is None:
                 return step
             self._set_aside(step, fault)
+        if steps and not self._read_only:
+            print(
+                f"repjax: no usable checkpoint is left in {self._directory}: training "
+                "starts at step 0",
+                file=sys.stderr,
+            )
         return None
 
     def save(self, step: int, trees: Mapping[str, Any]) -> None:

@@ -120,7 +120,11 @@ def test_a_missing_and_an_added_file_are_damage(tmp_path, capsys):
     assert "is missing" in capsys.readouterr().err
     (tmp_path / "3" / "state" / "foreign").write_text("?")
     assert newest(tmp_path) is None
-    assert "foreign differs" in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert "foreign differs" in told
+    assert "no usable checkpoint is left" in told and "starts at step 0" in told
+    assert newest(tmp_path) is None
+    assert not capsys.readouterr().err, "nothing was there, nothing was lost"
 
 
 def test_a_reader_leaves_everything_as_it_is(tmp_path, capsys):
