@@ -164,13 +164,17 @@ class PlainProgress(Progress):
         if self._status is not None:
             has_begun = self._status.has_begun
             self._status.update(step, train_loss)
-            self._show_if_due(self._status, at_once=not has_begun)
+            self._is_shown = False
+            if step < self._status.num_steps:  # the last one is measured, then shown
+                self._show_if_due(self._status, at_once=not has_begun)
 
     def measure(self, metrics: Mapping[str, np.ndarray]) -> None:
         """Shows where the cell is if that is due."""
         if self._status is not None:
             self._status.measure(metrics)
-            self._show_if_due(self._status)
+            self._is_shown = False
+            if self._status.step < self._status.num_steps:
+                self._show_if_due(self._status)
 
     def finish(self, results: CellResults) -> None:
         """The last state, then one line per run with its key irreps."""
@@ -188,7 +192,6 @@ class PlainProgress(Progress):
         self._status = None
 
     def _show_if_due(self, status: Status, at_once: bool = False) -> None:
-        self._is_shown = False
         if at_once or self._clock() - self._shown_at >= SECONDS_BETWEEN_LINES:
             self._show(status)
 

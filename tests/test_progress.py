@@ -64,8 +64,8 @@ def test_what_was_measured_last_is_shown(plain):
     plain.update(1, LOSS)
     plain.measure(MEASURED)
     plain.finish(make_results())
-    assert "step 1/1 " in lines(plain)[1] and "generalised" not in lines(plain)[1]
-    assert "step 1/1 " in lines(plain)[2] and "generalised 2/4" in lines(plain)[2]
+    assert "step 1/1 " in lines(plain)[1] and "generalised 2/4" in lines(plain)[1]
+    assert not any("step 1/1 " in line for line in lines(plain)[2:])
 
 
 def test_lines_come_every_ten_seconds_and_at_the_end(plain, clock):
@@ -191,3 +191,17 @@ def test_no_progress_says_nothing(capsys):
         progress.measure(MEASURED)
         progress.finish(make_results())
     assert capsys.readouterr() == ("", "")
+
+
+def test_the_last_state_is_shown_once_and_as_measured(plain, clock):
+    """The last steps take longer than the time between lines, and so may measuring."""
+    plain.start("S5_mlp", 4, 100, 0)
+    plain.update(1, LOSS)
+    for step in (50, 100):
+        clock.now += 11
+        plain.update(step, LOSS)
+        clock.now += 11
+        plain.measure(MEASURED | {"test_loss": LOSS / step})
+    plain.__exit__()
+    (last,) = [line for line in lines(plain) if "100.0%" in line]
+    assert "test loss 2.50e-02" in last
