@@ -9,6 +9,7 @@ from pathlib import Path
 import jax
 
 from repjax import limits
+from repjax.rules import ConfigError
 
 CACHED_FROM_SECONDS = 0.3
 """Programs that compile for at least so long are kept on disk."""
@@ -25,6 +26,26 @@ def prepare() -> None:
     """
     one_device_per_core()
     keep_compilations()
+
+
+def require_devices() -> None:
+    """Start JAX on its devices.
+
+    To be called after `prepare` and, on several hosts, after they were joined.
+
+    Raises:
+        ConfigError: there is no such device, or its driver or plugin does not load.
+    """
+    try:
+        jax.devices()
+    except (RuntimeError, AssertionError, ImportError, OSError) as error:
+        asked = os.environ.get("JAX_PLATFORMS") or "not set"
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise ConfigError(
+            f"JAX_PLATFORMS: {asked}: no such device can be used "
+            f"({reason[:300]}); set JAX_PLATFORMS=cpu, or install what the "
+            "device needs, such as pip install -e '.[gpu]'"
+        ) from None
 
 
 def one_device_per_core() -> None:

@@ -114,6 +114,7 @@ def train(
     backend.prepare()
     if _DISTRIBUTED.value:
         join_processes()
+    backend.require_devices()
     plans = [plan_for(cell) for cell in cells]  # what fits nowhere is known now
     try:
         for cell in cells:  # a conflict in the last one is known before the first

@@ -70,6 +70,7 @@ def write_runs(
     from repjax.manifest import write_manifest
 
     backend.prepare()
+    backend.require_devices()
     done, imported, failures = [], [], list(failures)
     for cell, members in gather(runs):
         try:

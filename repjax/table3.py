@@ -75,6 +75,7 @@ def final_results(directories: Sequence[Path]) -> list[CellResults]:
     from repjax.train import reevaluate
 
     backend.prepare()
+    backend.require_devices()
 
     def evaluate(directory: Path) -> CellResults | None:
         try:

@@ -3,6 +3,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from repjax import limits
 
 ROOT = Path(__file__).parent.parent
@@ -51,3 +53,22 @@ def test_the_environment_stands_above(tmp_path):
     assert count == 3
     assert cache == tmp_path / "elsewhere"
     assert list(cache.iterdir()), "nothing was kept"
+
+
+@pytest.mark.parametrize("platform", ["cuda", "tpu", "nothing"])
+def test_a_device_that_is_not_there_is_one_line(platform, tmp_path):
+    """A subprocess: here JAX has started already."""
+    command = [sys.executable, "-m", "repjax.main", f"--workdir={tmp_path}"]
+    settings = ["--config=experiments/quickstart.py", "--config.groups=C5"]
+    done = subprocess.run(
+        [*command, *settings, "--config.num_steps=1"],
+        env=os.environ | {"JAX_PLATFORMS": platform},
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        timeout=120,
+    )
+    assert done.returncode == 2
+    (line,) = [x for x in done.stderr.splitlines() if x.startswith("repjax:")]
+    assert f"JAX_PLATFORMS: {platform}: no such device" in line
+    assert "set JAX_PLATFORMS=cpu" in line and "Traceback" not in done.stderr

@@ -79,6 +79,7 @@ def main() -> None:
     from repjax import backend
 
     backend.prepare()
+    backend.require_devices()
     report = build_report(directories, num_networks, read_manifests(workdirs))
     if not report.stories:
         raise ConfigError(
