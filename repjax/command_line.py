@@ -21,6 +21,7 @@ from ml_collections import ConfigDict
 
 from repjax.config import Config, rules_of
 from repjax.files import as_path, is_local
+from repjax.output import forgiving_output
 from repjax.rules import ConfigError, check_key
 
 BAD_INPUT = 2
@@ -81,6 +82,13 @@ def run(
         operands: what its arguments besides flags are called, such as RUN_DIR; `main`
             is then called with their list. Empty if it takes none.
     """
+    with forgiving_output():
+        _run(main, flag_values, operands)
+
+
+def _run(
+    main: Callable[..., Any], flag_values: flags.FlagValues, operands: str
+) -> None:
     # Training notes both and ends with a checkpoint; before and after it there is
     # nothing to save.
     handled = (signal.SIGTERM, signal.SIGINT)

@@ -26,7 +26,7 @@ MAY_IMPORT = {
     "typing": "",
     "hosts": "",
     "limits": "",
-    "backend": "limits",
+    "backend": "limits rules",
     "groups": "",
     "data": "typing groups",
     "models": "typing groups data config rules",
@@ -57,7 +57,8 @@ MAY_IMPORT = {
     "workdirs": "config rules files groups data sweep",
     "reference": "config rules groups",
     # From the command line to files, from files to pages.
-    "command_line": "config files rules",
+    "output": "",
+    "command_line": "config files output rules",
     "report": "architectures reference command_line config rules files metrics groups"
     " results",
     # From checkpoints to what a report tells of single networks.

@@ -1,0 +1,78 @@
+"""Output that never ends a program: jobs print into pipes, logs and old locales."""
+
+import codecs
+import contextlib
+import os
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+_STAND_INS = {
+    **{"–": "-", "—": "-", "−": "-", "×": "x", "·": "*", "…": "...", "≤": "<="},
+    **{"ρ": "rho", "χ": "chi", "‖": "||", "⁻": "^-", "¹": "1", "²": "^2", "→": "->"},
+    **{"│": "|", "─": "-", "━": "=", "╸": "=", "╺": "-"},
+}
+
+
+def _stand_in(error: UnicodeError) -> tuple[str, int]:
+    """An ASCII stand-in for what an encoding lacks; `?` where there is none."""
+    assert isinstance(error, UnicodeEncodeError)
+    missing = error.object[error.start : error.end]
+    return "".join(_STAND_INS.get(letter, "?") for letter in missing), error.end
+
+
+codecs.register_error("repjax", _stand_in)
+
+
+class Forgiving:
+    """A text stream whose failed writes are lost, not raised.
+
+    A reader that is gone (`… | head -1`) or a full disk is then silent for good:
+    training goes on, and what it saves says what happened.
+    """
+
+    def __init__(self, stream: Any):
+        """Wrap `stream`; what its encoding lacks becomes ASCII from here on."""
+        self._stream = stream
+        with contextlib.suppress(AttributeError, ValueError, OSError):
+            stream.reconfigure(errors="repjax")
+
+    def write(self, text: str) -> int:
+        """Write, or lose, `text`."""
+        try:
+            return self._stream.write(text)
+        except (OSError, ValueError):
+            self._silence()
+            return len(text)
+
+    def flush(self) -> None:
+        """Flush what was written, if it can be."""
+        try:
+            self._stream.flush()
+        except (OSError, ValueError):
+            self._silence()
+
+    def _silence(self) -> None:
+        # Or Python fails again when it flushes the stream at its end, with code 120.
+        with contextlib.suppress(OSError, ValueError, AttributeError):
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, self._stream.fileno())
+            os.close(nowhere)
+
+    def __getattr__(self, name: str) -> Any:
+        """Everything else is the stream's."""
+        return getattr(self._stream, name)
+
+
+@contextlib.contextmanager
+def forgiving_output() -> Iterator[None]:
+    """Make standard output and standard error `Forgiving` inside."""
+    before = sys.stdout, sys.stderr
+    # They answer as streams do, but for types that nothing here looks at.
+    sys.stdout, sys.stderr = map(Forgiving, before)
+    try:
+        yield
+    finally:
+        for stream in (sys.stdout, sys.stderr):
+            stream.flush()
+        sys.stdout, sys.stderr = before
