@@ -172,12 +172,10 @@ class Ensemble:
     def fetch(self, tree: Any) -> Any:
         """Return the tree on the host, without padding of runs or training pairs."""
         fetched = jax.tree.map(lambda x: x[self._slot], hosts.gather(tree))
-        return self._in_states(
-            lambda state: state.replace(
-                train_pairs=state.train_pairs[:, : self.num_pairs]
-            ),
-            fetched,
-        )
+        return self._in_states(self._without_padding, fetched)
+
+    def _without_padding(self, state: RunState) -> RunState:
+        return state.replace(train_pairs=state.train_pairs[:, : self.num_pairs])
 
     def _in_states(self, function: Callable[[RunState], RunState], tree: Any) -> Any:
         """Apply `function` to the states in a tree, and leave the rest as it is."""
@@ -195,7 +193,7 @@ class Ensemble:
         """The state as a checkpoint takes it; of several hosts each writes its own."""
         if jax.process_count() == 1:
             return self.fetch(state)
-        return hosts.Spread(state, self._slot)
+        return hosts.Spread(self._without_padding(state), self._slot)
 
     def place(self, tree: Any) -> Any:
         """The tree of a fetched ensemble on the devices, padded with its first run."""

@@ -26,7 +26,7 @@ from benchmarks import (
 )
 from experiments import base
 from repjax import step
-from repjax.blocks import ALL_AT_ONCE
+from repjax.blocks import ALL_AT_ONCE, TrainPairs
 from repjax.config import from_config_dict
 from repjax.ensemble import Ensemble
 from repjax.groups import build_group
@@ -153,12 +153,13 @@ def test_operations_are_those_that_the_compiler_counts(group, architecture):
     nobody = jnp.zeros(1, jnp.int32)
     params = jax.eval_shape(model.init, jax.random.key(0), nobody, nobody)
     pairs = jnp.arange(int(cell.train_fraction * order**2))
-    labels = jnp.asarray(build_group(group).table)
+    labels = jnp.asarray(build_group(group).table).ravel()[pairs]
+    weights = jnp.full(pairs.shape, 1 / pairs.size)
     compiled = quick_jit(
         lambda params, pairs: step._loss_and_gradient(
-            model, params, pairs, labels, ALL_AT_ONCE
+            model, params, pairs, jnp.int32(weights.size), ALL_AT_ONCE
         )
-    ).lower(params, pairs)
+    ).lower(params, TrainPairs(pairs, labels, weights))
     counted = compiled.compile().cost_analysis()["flops"]
     assert 1 < counted / timing.step_flop(cell) < 1.06
 
