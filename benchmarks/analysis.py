@@ -60,7 +60,7 @@ def main() -> None:
 def row(name: str, runs: int, budget: float) -> dict[str, Any]:
     """One row, of networks after a few steps."""
     cell = timing.paper_cell(name, runs)
-    ensemble, group = Ensemble(cell), build_group(cell.group)
+    ensemble, group = Ensemble([cell]), build_group(cell.group)
     state, _ = ensemble.train(ensemble.init(), 3)
     weights = ensemble.fetch(state.params["params"])
     one = {key: np.asarray(x[0]) for key, x in weights.items()}

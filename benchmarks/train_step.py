@@ -140,7 +140,7 @@ def trainer(
     cell: CellConfig, devices: Sequence[jax.Device] | None = None
 ) -> tuple[Callable[[], Any], int]:
     """A call that trains all runs for a turn, and for how many steps."""
-    ensemble = build_ensemble(cell, devices)
+    ensemble = build_ensemble([cell], devices)
     state = ensemble.init()
 
     def train(steps: int) -> Any:
@@ -158,12 +158,12 @@ def peers_of(cell: CellConfig) -> Peers:
     """The torch steps, from the weights that ours begin with."""
     from benchmarks.torch_peers import PublishedStep, TorchEnsemble
 
-    ensemble = Ensemble(cell)
+    ensemble = Ensemble([cell])
     state = ensemble.fetch(ensemble.init())
     weights, pairs = state.params["params"], state.train_pairs
     one = jax.tree.map(lambda x: x[0], weights)
     steps = {"published": PublishedStep(cell, one, pairs[0]).step}
-    if pairs.size * ensemble.basis.labels.shape[0] > MOST_ELEMENTS:
+    if pairs.size * ensemble.model.order > MOST_ELEMENTS:
         return Peers(steps, "too large")
     every = TorchEnsemble(cell, weights, pairs)
     return Peers(steps | {"ensemble": every.step}, every.how)
@@ -172,7 +172,7 @@ def peers_of(cell: CellConfig) -> Peers:
 def peak_of_training(name: str, runs: int) -> float:
     """Peak resident memory of this process in GB after compilation and two steps."""
     backend.prepare()
-    ensemble = Ensemble(timing.paper_cell(name, runs))
+    ensemble = Ensemble([timing.paper_cell(name, runs)])
     state, loss = ensemble.train(ensemble.init(), 2)
     jax.block_until_ready((state, loss))
     return timing.peak_gigabytes()

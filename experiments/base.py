@@ -48,8 +48,9 @@ def get_config() -> ConfigDict:
     config.evaluation = ConfigDict()
     config.evaluation.num_evaluations = 100  # log-spaced steps, first and last included
     config.checkpoint = ConfigDict()
-    config.checkpoint.every_seconds = 60.0  # seconds between checkpoints of a cell
+    config.checkpoint.every_seconds = 60.0  # seconds between checkpoints
     config.checkpoint.keep = 2  # newest checkpoints kept on disk
+    config.checkpoint.snapshots = False  # also keep the weights at every evaluation
     config.max_chunk_seconds = 5.0  # seconds between two visits of the host
     config.runs_per_device = 0  # runs trained together on a device; 0: what fits
 

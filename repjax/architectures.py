@@ -28,6 +28,10 @@ class Sizes(ABC):
     def products(self, order: int) -> int:
         """Weights that each pair is multiplied by, those met per element left out."""
 
+    @abstractmethod
+    def products_by_element(self, order: int) -> int:
+        """Multiplications that are done once for each element, not for each pair."""
+
     def initial(self) -> dict[str, float]:
         """Attributes of the network that only its initial weights depend on."""
         return {}
@@ -66,6 +70,10 @@ class MlpSizes(Sizes):
     def products(self, order: int) -> int:
         """The unembedding alone."""
         return self.hidden_dim * order
+
+    def products_by_element(self, order: int) -> int:
+        """What each neuron receives from a, and from b."""
+        return order * 2 * self.embed_dim * self.hidden_dim
 
     @property
     def looked_up(self) -> int:
@@ -114,6 +122,11 @@ class TransformerSizes(Sizes):
         rows = values + self.d_mlp
         readout = min(rows * order, self.d_model * (rows + order))
         return values * self.d_mlp + readout
+
+    def products_by_element(self, order: int) -> int:
+        """Keys, values and scores of both factors."""
+        values = self.num_heads * self.d_head
+        return order * (4 * values * self.d_model + 2 * values)
 
     def initial(self) -> dict[str, float]:
         """Standard deviation of every weight."""

@@ -23,6 +23,7 @@ from repjax.rules import (
     as_tuple,
     check_key,
     choice,
+    flag,
     integer,
     real,
     setting,
@@ -37,6 +38,9 @@ LAST_SEED = 2**31 - 1
 SEED = integer(at_least=0, at_most=LAST_SEED)
 
 Settings = TypeVar("Settings")
+
+_LATER_SETTINGS = {"checkpoint.snapshots": False}
+"""What older files lack."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,10 +63,11 @@ class EvaluationConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class CheckpointConfig:
-    """How often a cell is saved, and how many of its checkpoints stay."""
+    """How often a round is saved, how many checkpoints stay, and what else is kept."""
 
     every_seconds: float = setting(real(at_least=0.0), Kind.HOST)
     keep: int = setting(integer(at_least=2), Kind.HOST)
+    snapshots: bool = setting(flag(), Kind.HOST)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,7 +92,13 @@ class RunSettings:
 
     @classmethod
     def from_json(cls: type[Settings], values: Any) -> Settings:
-        """The inverse of `to_json`, as strict as `from_config_dict`."""
+        """The inverse of `to_json`, as strict as `from_config_dict`.
+
+        Settings that did not exist yet when a file was written have the value that
+        changes nothing.
+        """
+        if isinstance(values, Mapping):
+            values = _LATER_SETTINGS | flatten(values)
         return parse(cls, values)
 
 

@@ -1,9 +1,8 @@
 """Networks of a finished cell taken apart, from its checkpoint, which is only read."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -13,15 +12,22 @@ import numpy as np
 from jaxtyping import Float
 
 from repjax.analysis.anatomy import activation_maps, dissect, logit_map
-from repjax.checkpoint import Checkpoints
-from repjax.ensemble import Ensemble
+from repjax.analysis.basis import Basis, build_basis
 from repjax.groups import Irrep, build_fourier, build_group, real_irreps
 from repjax.metrics import COUNTS, PER_IRREP, SCALARS
-from repjax.parts import Parts, build_ensemble
+from repjax.models import Model, build_model
+from repjax.parts import build_ensemble
 from repjax.report.story import Anatomy, NeuronMaps
 from repjax.results import CellResults
+from repjax.rounds import Round, round_of
+from repjax.saved import (
+    blank_metrics,
+    latest_step,
+    read_networks,
+    reevaluate,
+    runs_of_cell,
+)
 from repjax.state import RunState
-from repjax.train import blank_metrics, reevaluate
 
 MAX_NEURONS = 8
 """Neurons of a cluster whose activations are kept; of S5's sign cluster 7 are all."""
@@ -45,18 +51,27 @@ class FinishedCell:
         has_networks: whether there is a checkpoint of the last step.
     """
 
-    def __init__(self, directory: Path):
+    def __init__(self, directory: Path, step: int | None = None):
         """Reads the trajectories, and the checkpoint only if they lack something.
+
+        Args:
+            directory: its folder.
+            step: at which its networks are taken apart, one with a snapshot; by default
+                the last.
 
         Raises:
             FileNotFoundError: the cell was not trained to the end.
             ValueError: its trajectory is damaged, or its group no longer known.
         """
         self.directory = directory
-        self.results = _results(directory)
+        self._step = step
+        self._round = round_of(directory)
+        self.results = _results(directory, self._round)
         self.group = build_group(self.results.cell.group)
-        self._folder = directory / "checkpoints"
-        self.has_networks = self._latest_step() == self.results.cell.num_steps
+        last = None if self._round is None else latest_step(self._round)
+        self.has_networks = last == self.results.cell.num_steps
+        if step is not None:
+            self._at(step)  # there is one, or it is said now
         missing = {
             name for name in (*SCALARS, *COUNTS, *PER_IRREP) if not self._has(name)
         }
@@ -73,16 +88,18 @@ class FinishedCell:
         blank = blank_metrics(*shape, len(self.results.irreps))
         metrics = {name: self.results.metrics.get(name, blank[name]) for name in names}
         if self.has_networks:
-            placed: Any = self._ensemble.place(self._state)
-            final = self._ensemble.evaluate(placed)
+            ensemble = build_ensemble([self.results.cell])
+            placed: Any = ensemble.place(self._at(None))
+            final = ensemble.evaluate(placed)
             for name, values in metrics.items():
                 values[:, -1] = final[name]
         return metrics
 
     def anatomy(self, run: int) -> Anatomy:
         """The network of run `run`, taken apart; there must be one."""
-        params = jax.tree.map(lambda weights: weights[run], self._state.params)
-        found = jax.device_get(self._dissect(params, self._ensemble.basis))
+        state = self._at(self._step)
+        params = jax.tree.map(lambda weights: weights[run], state.params)
+        found = jax.device_get(_dissect(self._model)(params, self._basis))
         logits_ab = found.pop("logits_ab")
         key = np.flatnonzero(self.results.is_key[run]).tolist()
         fourier, irreps = build_fourier(self.group), real_irreps(self.group)
@@ -110,7 +127,7 @@ class FinishedCell:
     def _map(self, logits_ab: np.ndarray, irrep: Irrep) -> tuple:
         matrices = jnp.asarray(irrep.matrices, jnp.float32)
         inverse = jnp.asarray(self.group.inverse, jnp.int32)
-        return jax.device_get(self._logit_map(logits_ab, matrices, inverse))
+        return jax.device_get(_logit_map(logits_ab, matrices, inverse))
 
     def _neuron_maps(
         self, params: Any, in_cluster: np.ndarray, power: np.ndarray
@@ -119,60 +136,49 @@ class FinishedCell:
         strongest = np.argsort(np.where(in_cluster, -power, np.inf), kind="stable")
         # Padded with others, so that clusters of all sizes share one program.
         asked = strongest[: min(most, len(power))]
-        maps = jax.device_get(self._maps(params, jnp.asarray(asked, jnp.int32)))
+        maps = jax.device_get(_maps(self._model)(params, jnp.asarray(asked, jnp.int32)))
         kept = min(len(asked), int(in_cluster.sum()))
         return NeuronMaps(neurons=asked[:kept], maps=maps[:kept])
 
     @cached_property
-    def _dissect(self) -> Callable:
-        return self._jit(
-            lambda params, basis: dissect(self._ensemble.model, params, basis)
-        )
+    def _model(self) -> Model:
+        return build_model(self.results.cell, self.group.order)
 
     @cached_property
-    def _maps(self) -> Callable:
-        return self._jit(
-            lambda params, neurons: activation_maps(
-                self._ensemble.model, params, neurons
-            )
-        )
+    def _basis(self) -> Basis:
+        return build_basis(self.group, self.results.cell.task)
 
-    @cached_property
-    def _logit_map(self) -> Callable:
-        return self._jit(logit_map)
+    def _at(self, step: int | None) -> RunState:
+        """All runs at a step, by default the last, on the host."""
+        assert self._round is not None
+        _, state = _read_networks(self._round, step)
+        return runs_of_cell(self._round, self.results.cell, state)
 
-    def _jit(self, function: Callable) -> Callable:
-        def precise(*arguments):
-            with jax.default_matmul_precision("highest"):
-                return function(*arguments)
 
-        return jax.jit(precise)
+# The cells of a round are usually looked at one after the other.
+_read_networks = lru_cache(maxsize=1)(read_networks)
 
-    @cached_property
-    def _ensemble(self) -> Ensemble | Parts:
-        return build_ensemble(self.results.cell)
 
-    @cached_property
-    def _state(self) -> RunState:
-        """All runs at the last step, on the host."""
-        tree = {"state": self._ensemble.abstract()}
-        with self._checkpoints() as checkpoints:
-            return checkpoints.restore(self.results.cell.num_steps, tree)["state"]
+@lru_cache(maxsize=8)
+def _dissect(model: Model) -> Callable:
+    """One program for all cells of a shape, and groups with as many irreps."""
+    return _jit(lambda params, basis: dissect(model, params, basis))
 
-    def _latest_step(self) -> int | None:
-        if not self._folder.is_dir():
-            return None
-        with self._checkpoints() as checkpoints:
-            return checkpoints.latest_step()
 
-    @contextmanager
-    def _checkpoints(self) -> Iterator[Checkpoints]:
-        # Read-only: another process may be using the workdir at this moment.
-        checkpoints = Checkpoints(self._folder, read_only=True)
-        try:
-            yield checkpoints
-        finally:
-            checkpoints.close()
+@lru_cache(maxsize=8)
+def _maps(model: Model) -> Callable:
+    return _jit(lambda params, neurons: activation_maps(model, params, neurons))
+
+
+def _jit(function: Callable) -> Callable:
+    def precise(*arguments):
+        with jax.default_matmul_precision("highest"):
+            return function(*arguments)
+
+    return jax.jit(precise)
+
+
+_logit_map = _jit(logit_map)
 
 
 def strength(
@@ -189,11 +195,11 @@ def strength(
     return hidden_power * received / np.where(total > 0, total, 1)
 
 
-def _results(directory: Path) -> CellResults:
+def _results(directory: Path, past: Round | None) -> CellResults:
     """The trajectories of a cell; of imported networks, which have none, the end."""
     if CellResults.exists(directory):
         return CellResults.load(directory)
-    results = reevaluate(directory, only_tables=False)
-    if results is None:
+    found = None if past is None else reevaluate(past, only_tables=False)
+    if found is None:
         raise FileNotFoundError(directory)
-    return results
+    return next(each for each in found if each.cell.name == directory.name)

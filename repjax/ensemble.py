@@ -1,16 +1,16 @@
-"""All runs of a cell at once: the only file that knows the `run` axis.
+"""The runs of many cells at once: the only file that knows the `run` axis.
 
-Everything else is written for one run. Cells whose arrays have the same shapes share
-their compiled programs: what else a run depends on is data that it carries. Here the
-runs are sharded over devices, with no
-communication, and on each device they take turns: as many at once as `plan.py` says,
-one on CPUs, all that fit on GPUs and TPUs, which one small network cannot fill. Only
-where a CPU has more cores than runs, and steps are long, do cores share a run.
+Everything else is written for one run. Runs whose arrays have the same shapes share one
+program: what else they depend on is data that they carry. Here they are sharded over
+devices, with no communication, and on each device they take turns: as many at once as
+`plan.py` says, one on CPUs, all that fit on GPUs and TPUs, which one small network
+cannot fill. Only where a CPU has more cores than runs, and steps are long, do cores
+share a run.
 """
 
 import copy
 import dataclasses
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -24,11 +24,11 @@ from repjax.analysis.basis import build_basis, pad_irreps
 from repjax.analysis.evaluate import evaluate
 from repjax.blocks import Blocks
 from repjax.config import CellConfig, shape_of
-from repjax.groups import build_group
+from repjax.groups import build_group, real_irreps
 from repjax.metrics import COUNTS, IN_TABLES, PER_IRREP
 from repjax.models import build_model
 from repjax.optim import AdamW, build_optimizer
-from repjax.placement import num_pairs_of, plan_for
+from repjax.placement import Frame, bases_of, frame_of, num_pairs_of, plan_for
 from repjax.plan import EVALUATIONS_AT_ONCE
 from repjax.state import RunData, RunState
 from repjax.step import init_run, train_steps
@@ -44,11 +44,13 @@ _REST = tuple(name for name in (*COUNTS, *PER_IRREP) if name not in IN_TABLES)
 
 
 class Ensemble:
-    """The runs of one cell, in programs that cells of the same shapes share.
+    """The runs of some cells, in programs that cells of the same shapes share.
 
     Attributes:
-        cell: what is trained.
-        num_runs: runs of the cell.
+        cells: what is trained; their runs follow one another.
+        num_runs: runs of all cells.
+        num_pairs: training pairs of a run, at most.
+        num_irreps: real irreps of a group, at most.
         plan: how the runs are laid out.
         width: runs that the arrays hold; `fetch` drops what is padding.
         mesh: the devices; those in one row share their runs.
@@ -57,54 +59,74 @@ class Ensemble:
 
     overhead = 0.0
 
-    def __init__(self, cell: CellConfig, devices: Sequence[jax.Device] | None = None):
-        """Prepare the programs of `cell`; each is compiled when first called."""
-        self.plan = plan_for(cell, devices)
+    def __init__(
+        self,
+        cells: Sequence[CellConfig],
+        devices: Sequence[jax.Device] | None = None,
+        frame: Frame | None = None,
+    ):
+        """Prepare the programs of `cells`; each is compiled when first called.
+
+        They have room for what `frame` says, by default for these cells alone.
+        """
+        self._frame = frame or frame_of([cells])
+        self.plan = plan_for(self._frame.cell, devices)
         teams, sharing = self.plan.teams, self.plan.sharing
         used = np.array((devices or jax.devices())[: self.plan.devices])
         self._on_cpu = used[0].platform == "cpu"
-        order = build_group(cell.group).order
+        order = build_group(cells[0].group).order
         # On CPUs a sum is not to depend on how many pairs another run has.
         in_one = self._on_cpu and order**2 <= self.plan.block
-        self.capacity = order**2 if in_one else num_pairs_of(cell)
+        self.capacity = order**2 if in_one else num_pairs_of(self._frame.cell)
         self.mesh = Mesh(
             used.reshape(teams, sharing),
             ("run", "pair"),
             axis_types=(AxisType.Auto, AxisType.Auto),
         )
         self.width = self.plan.width
-        self.model = build_model(cell, order)
-        self._take(cell)
-        self._num_irreps = self.basis.member.shape[0]
+        self.model = build_model(self._frame.cell, order)
+        self._take(cells)
 
-    def with_cell(self, cell: CellConfig) -> "Ensemble":
-        """Return the ensemble of another cell, in the programs of this one.
+    def with_cells(self, cells: Sequence[CellConfig]) -> "Ensemble":
+        """Return the ensemble of other cells, in the programs of this one.
 
-        The cell has the same shapes, and no more runs, training pairs or irreps than
-        the one this ensemble was built for.
+        They have the same shapes, and need no more than the frame of this one.
         """
-        assert shape_of(cell) == shape_of(self.cell)
-        assert len(cell.seeds) <= self.num_runs and num_pairs_of(cell) <= self.capacity
         # Made before copying, or each copy would make its own.
         _ = (self._init, self._train, self._evaluate_tables, self._evaluate_rest)
         other = copy.copy(self)
-        other._take(cell)
+        other._take(cells)
         return other
 
-    def _take(self, cell: CellConfig) -> None:
-        """Make the runs of `cell` those of this ensemble."""
-        group = build_group(cell.group)
-        assert group.order == self.model.order
-        self.cell = cell
-        self.basis = build_basis(group, cell.task)
-        self.num_pairs = num_pairs_of(cell)
-        self._lay_out(len(cell.seeds))
+    def _take(self, cells: Sequence[CellConfig]) -> None:
+        """Make the runs of `cells` those of this ensemble."""
+        frame = self._frame
+        self.cells = tuple(cells)
+        self.num_pairs = max(map(num_pairs_of, cells))
+        bases = [
+            build_basis(build_group(group), task) for group, task in bases_of(cells)
+        ]
+        self.num_irreps = max(basis.member.shape[0] for basis in bases)
+        num_irreps = len(real_irreps(build_group(frame.cell.group)))
+        assert all(shape_of(cell) == shape_of(frame.cell) for cell in cells)
+        assert all(basis.labels.shape[0] == self.model.order for basis in bases)
+        assert self.num_irreps <= num_irreps and len(bases) <= frame.num_bases
+        assert self.num_pairs <= self.capacity
+        # Two at least: indexing a stack of one is no indexing to XLA, which then
+        # fuses, and rounds, in another way.
+        missing = max(2, frame.num_bases) - len(bases)
+        padded = [pad_irreps(basis, num_irreps) for basis in bases]
+        self._lay_out(sum(len(cell.seeds) for cell in cells))
+        stack = jax.tree.map(lambda *x: np.stack(x), *padded, *padded[:1] * missing)
+        self._bases = self._put(stack, _SAME)
+        self._data = self.place(run_data(cells))
 
     def _lay_out(self, num_runs: int) -> None:
         """Deal so many runs out to the devices, one after the other."""
         teams = self.plan.teams
         place, team = np.divmod(np.arange(num_runs), teams)
         held = np.bincount(team, minlength=teams)
+        assert num_runs <= self.plan.runs
         self.num_runs = num_runs
         self._slot = self.plan.slots * team + place
         # Turns that each device takes, `at_once` runs at a time.
@@ -116,38 +138,13 @@ class Ensemble:
 
     def train(self, state: RunState, num_steps: int) -> tuple[RunState, Array]:
         """`num_steps` steps of every run; `state` is donated. Also the last losses."""
-        return self._train(
-            state, self._data, self._labels, self._turns, jnp.int32(num_steps)
-        )
-
-    @property
-    def _data(self) -> RunData:
-        """What each run carries besides its state, on the devices."""
-        runs = self.num_runs
-
-        def each(value: float) -> np.ndarray:
-            return np.full(runs, value, np.float32)
-
-        settings = dataclasses.asdict(self.cell.optimizer)
-        return self.place(
-            RunData(
-                seed=np.array(self.cell.seeds, np.uint32),
-                num_pairs=np.full(runs, self.num_pairs, np.int32),
-                optimizer=AdamW(**{name: each(x) for name, x in settings.items()}),
-                initial={
-                    name: each(x) for name, x in self.cell.sizes.initial().items()
-                },
-            )
-        )
-
-    @property
-    def _labels(self) -> Int[Array, "group group"]:
-        return self._put(self.basis.labels, _SAME)
+        labels = self._bases.labels
+        return self._train(state, self._data, labels, self._turns, jnp.int32(num_steps))
 
     def evaluate(
         self, state: RunState, only_tables: bool = False
     ) -> dict[str, np.ndarray]:
-        """Every metric of every run, without padding.
+        """Every metric of every run, without padding; NaN for irreps of no group.
 
         Args:
             state: the runs.
@@ -159,13 +156,12 @@ class Ensemble:
         programs = [self._evaluate_tables]
         if not only_tables:
             programs.append(self._evaluate_rest)
-        basis = self._put(pad_irreps(self.basis, self._num_irreps), _SAME)
+        index = self._data.basis
         measured: dict[str, np.ndarray] = {}
         for program in programs:
-            measured |= self.fetch(program(state, self._turns, basis))
-        num_irreps = self.basis.member.shape[0]
+            measured |= self.fetch(program(state, index, self._turns, self._bases))
         return {
-            name: x[..., :num_irreps] if x.ndim > 1 else x
+            name: x[..., : self.num_irreps] if x.ndim > 1 else x
             for name, x in measured.items()
         }
 
@@ -173,6 +169,10 @@ class Ensemble:
         """Return the tree on the host, without padding of runs or training pairs."""
         fetched = jax.tree.map(lambda x: x[self._slot], hosts.gather(tree))
         return self._in_states(self._without_padding, fetched)
+
+    def weights(self, state: RunState) -> dict[str, np.ndarray]:
+        """Return each weight of every run on the host, by its name."""
+        return self.fetch(state.params["params"])
 
     def _without_padding(self, state: RunState) -> RunState:
         return state.replace(train_pairs=state.train_pairs[:, : self.num_pairs])
@@ -259,7 +259,8 @@ class Ensemble:
         def train(states, data, labels, num_turns, num_steps):
             def one(run):
                 state, settings = run
-                of_pairs = jnp.take(labels.ravel(), state.train_pairs, mode="clip")
+                of_group = labels[settings.basis].ravel()
+                of_pairs = jnp.take(of_group, state.train_pairs, mode="clip")
                 optimizer = build_optimizer(settings.optimizer)
                 return train_steps(
                     state, num_steps, self.model, optimizer, of_pairs, blocks
@@ -271,7 +272,7 @@ class Ensemble:
         return self._compile(
             train,
             (_BY_RUN, _BY_RUN, _SAME, _BY_RUN, _SAME),
-            self.cell.matmul_precision,
+            self._frame.cell.matmul_precision,
             donate_argnums=0,
             compiler_options=backend.training_options(),
         )
@@ -294,19 +295,21 @@ class Ensemble:
         """
         at_once = self.plan.at_once
 
-        def evaluate_all(state, num_turns, basis):
+        def evaluate_all(states, index, num_turns, bases):
             def one(run):
-                metrics = evaluate(self.model, run.params, run.train_pairs, basis)
-                metrics["trained_steps"] = run.step.astype(jnp.float32)
+                state, mine = run
+                basis = jax.tree.map(lambda x: x[mine], bases)
+                metrics = evaluate(self.model, state.params, state.train_pairs, basis)
+                metrics["trained_steps"] = state.step.astype(jnp.float32)
                 return {name: metrics[name] for name in names}
 
             def some(runs):
                 return jax.lax.map(one, runs, batch_size=EVALUATIONS_AT_ONCE)
 
             batched = _alone(one) if at_once == 1 else some
-            return _in_turn(batched, state, num_turns[0], at_once)
+            return _in_turn(batched, (states, index), num_turns[0], at_once)
 
-        specs = (_BY_RUN, _BY_RUN, _SAME)
+        specs = (_BY_RUN, _BY_RUN, _BY_RUN, _SAME)
         return self._compile(evaluate_all, specs, **jit_options)
 
     def _compile(
@@ -330,6 +333,28 @@ class Ensemble:
                 return sharded(*arguments)
 
         return jax.jit(with_precision, **jit_options)
+
+
+def run_data(cells: Sequence[CellConfig]) -> RunData:
+    """Return what the runs of some cells carry besides their states."""
+    index = {basis: i for i, basis in enumerate(bases_of(cells))}
+    runs = [len(cell.seeds) for cell in cells]
+
+    def each(values: Iterable[Any], dtype: Any = np.float32) -> np.ndarray:
+        return np.repeat(np.array([*values], dtype), runs)
+
+    def by_name(settings: Sequence[dict[str, float]]) -> dict[str, np.ndarray]:
+        return {name: each(one[name] for one in settings) for name in settings[0]}
+
+    return RunData(
+        seed=np.concatenate([np.array(cell.seeds, np.uint32) for cell in cells]),
+        num_pairs=each(map(num_pairs_of, cells), np.int32),
+        optimizer=AdamW(
+            **by_name([dataclasses.asdict(cell.optimizer) for cell in cells])
+        ),
+        initial=by_name([cell.sizes.initial() for cell in cells]),
+        basis=each((index[cell.group, cell.task] for cell in cells), np.int32),
+    )
 
 
 def _in_turn(

@@ -1,12 +1,12 @@
 """Writes one network to a safetensors file for other programs, and reads it back.
 
-python -m repjax.export --workdir=DIR --run=CELL/SEED --out=F.safetensors
+python -m repjax.export --workdir=DIR --run=CELL/SEED --out=F.safetensors [--step=N]
 
-CELL is a folder in the workdir, such as S5_mlp. The tensors of an MLP have the names of
-the paper's code, those of a transformer TransformerLens's, zero biases included. The
-metadata say in JSON what else there is to know: `group`, `elements` (what each index
-stands for; of a table file, its `table`), `cell` (all settings), `seed`, `step`, and
-`train_pairs` (pair (a, b) has index a·n + b).
+CELL is a folder in the workdir, such as S5_mlp; N a step with a snapshot. The tensors
+of an MLP have the names of the paper's code, those of a transformer TransformerLens's,
+zero biases included. The metadata say in JSON what else there is to know: `group`,
+`elements` (what each index stands for; of a table file, its `table`), `cell` (all
+settings), `seed`, `step`, and `train_pairs` (pair (a, b) has index a·n + b).
 """
 
 import json
@@ -25,8 +25,9 @@ from repjax.files import as_path, write_atomically
 from repjax.groups import build_group
 from repjax.groups.families import build_permutations
 from repjax.reference.formats import tensor_name, zero_biases
+from repjax.rounds import round_of
 from repjax.rules import ConfigError
-from repjax.workdirs import read_cell
+from repjax.workdirs import parse_step, read_cell
 
 _FLAGS = flags.FlagValues()
 _WORKDIR = flags.DEFINE_string(
@@ -39,6 +40,12 @@ _RUN = flags.DEFINE_string(
     "run", None, "CELL/SEED, such as S5_mlp/1.", flag_values=_FLAGS
 )
 _OUT = flags.DEFINE_string("out", None, "File to write.", flag_values=_FLAGS)
+_STEP = flags.DEFINE_string(
+    "step",
+    None,
+    "A step with a snapshot; the newest checkpoint if not given.",
+    flag_values=_FLAGS,
+)
 
 FORMAT = "repjax 1"
 
@@ -72,7 +79,8 @@ def main() -> None:
     workdir = _required(_WORKDIR, "a directory that was trained in or imported to")
     name = _required(_RUN, "CELL/SEED, such as S5_mlp/1")
     out = _required(_OUT, "a file")
-    run = read_checkpoint(as_path(workdir), name)
+    step = None if _STEP.value is None else parse_step(_STEP.value)
+    run = read_checkpoint(as_path(workdir), name, step)
     try:
         save_export(run, as_path(out))
     except OSError as error:
@@ -86,8 +94,11 @@ def _required(flag: flags.FlagHolder, what: str) -> str:
     return flag.value
 
 
-def read_checkpoint(workdir: Path, name: str) -> Export:
-    """The run called CELL/SEED, from the newest checkpoint of its cell."""
+def read_checkpoint(workdir: Path, name: str, step: int | None = None) -> Export:
+    """The run called CELL/SEED, from the newest checkpoint of its round.
+
+    Or from the snapshot of a `step`.
+    """
     cell_name, _, seed = name.rpartition("/")
     directory = workdir / cell_name
     if not cell_name or not (directory / "config.json").is_file():
@@ -101,19 +112,16 @@ def read_checkpoint(workdir: Path, name: str) -> Export:
         seeds = ", ".join(map(str, cell.seeds))
         raise ConfigError(f"--run: '{name}': {cell_name} has the seeds {seeds}")
 
-    from repjax.checkpoint import Checkpoints
-    from repjax.parts import build_ensemble
+    from repjax.saved import latest_step, read_networks, runs_of_cell
 
-    # Read-only: another process may be training the cell at this moment.
-    checkpoints = Checkpoints(directory / "checkpoints", read_only=True)
+    past = round_of(directory)
+    if past is None or latest_step(past) is None:
+        raise ConfigError(f"--run: '{name}' has no checkpoint yet")
     try:
-        step = checkpoints.latest_step()
-        if step is None:
-            raise ConfigError(f"--run: '{name}' has no checkpoint yet")
-        blank = {"state": build_ensemble(cell).abstract()}
-        state = checkpoints.restore(step, blank)["state"]
-    finally:
-        checkpoints.close()
+        step, state = read_networks(past, step)
+    except LookupError as error:
+        raise ConfigError(f"--step: {step} is not allowed; {error}") from None
+    state = runs_of_cell(past, cell, state)
     index = cell.seeds.index(int(seed))
     return Export(
         cell=cell,

@@ -1,9 +1,18 @@
 """What a sweep will cost, told before it is trained: operations, memory, time."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 
-from repjax.config import CellConfig
-from repjax.plan import LARGEST_BLOCK, Plan, show_size, state_bytes, step_bytes
+from repjax.config import CellConfig, shape_of
+from repjax.groups import build_group, real_irreps
+from repjax.plan import (
+    LARGEST_BLOCK,
+    Plan,
+    num_parameters,
+    show_size,
+    state_bytes,
+    step_bytes,
+)
+from repjax.rounds import title
 from repjax.sweep import divide, estimate_cost
 
 RATES = {
@@ -24,54 +33,90 @@ LEAST_STEP = 1e-4
 kernels one after the other."""
 
 
+MOST_CELLS = 40
+"""A sweep of more cells is told by its rounds alone."""
+
+
 def describe(
-    cells: Sequence[CellConfig],
+    rounds: Sequence[Sequence[CellConfig]],
     shard: str | None = None,
     plans: Sequence[Plan] | None = None,
     device_kind: str = "",
 ) -> str:
-    """What would be trained, one line a cell: runs, steps, operations, memory, time.
+    """What would be trained: cells, rounds and their layout, work, memory, time.
 
     Args:
-        cells: of the sweep, or of one shard.
+        rounds: cells that train together, of a sweep or of one shard.
         shard: "i/n" if these are the runs of one shard.
-        plans: layouts of the cells on the devices that are there, if known.
+        plans: layouts of the rounds on the devices that are there, if known.
         device_kind: what JAX calls those devices, such as "cpu" or "NVIDIA H100 PCIe".
     """
-    width = max((len(cell.name) for cell in cells), default=0)
+    cells = [cell for members in rounds for cell in members]
     lines = [f"shard {shard}:"] if shard else []
-    for i, cell in enumerate(cells):
-        block = plans[i].block if plans else LARGEST_BLOCK
-        memory = state_bytes(cell) + step_bytes(cell, block)
-        line = (
-            f"{cell.name:{width}}  {len(cell.seeds):4} runs x {cell.num_steps:>9,} "
-            f"steps, train fraction {cell.train_fraction:g}, "
-            f"{estimate_cost(cell):.1e} flop and {show_size(memory)} a run"
-        )
-        if plans:
-            plan = plans[i]
-            line += (
-                f"; {plan.at_once} at once on each of {plan.devices} devices, "
-                f"{show_size(plan.device_bytes)} each"
-                + (f", in {plan.parts} parts" if plan.parts > 1 else "")
-            )
-        lines.append(line)
+    for i, members in enumerate(rounds):
+        lines += _of_round(members, plans[i] if plans else None, len(cells))
     runs = sum(len(cell.seeds) for cell in cells)
-    flop = [len(cell.seeds) * estimate_cost(cell) for cell in cells]
-    lines.append(f"{len(cells)} cells, {runs} runs, {sum(flop):.1e} flop")
+    flop = sum(len(cell.seeds) * estimate_cost(cell) for cell in cells)
+    num_programs = len({(_order(cell), shape_of(cell)) for cell in cells})
+    lines.append(
+        f"{len(cells)} cells, {runs} runs, {flop:.1e} flop; "
+        f"{num_programs} programs to compile"
+    )
     if not runs:
         return "\n".join(lines)
     rate = _rate_of(device_kind)
     if plans and rate:
-        seconds = sum(
-            _seconds(cell, plan, rate, device_kind == "cpu")
-            for cell, plan in zip(cells, plans, strict=True)
+        on_cpu = device_kind == "cpu"
+        costs = [
+            _cost(members, plan, rate, on_cpu)
+            for members, plan in zip(rounds, plans, strict=True)
+        ]
+        compiling = num_programs * (_COMPILING_CPU if on_cpu else _COMPILING)
+        training, measuring = (sum(parts) for parts in zip(*costs, strict=True))
+        lines.append(
+            f"about {_time(compiling + training + measuring)} on this machine: "
+            f"compilation {_time(compiling)}, training {_time(training)}, "
+            f"evaluations {_time(measuring)}"
         )
-        lines.append(f"about {_time(seconds)} on this machine")
     else:
-        times = (f"{name} {_time(sum(flop) / rate)}" for name, rate in RATES.items())
+        times = (f"{name} {_time(flop / rate)}" for name, rate in RATES.items())
         lines.append(f"about: {', '.join(times)}")
     return "\n".join(lines)
+
+
+def _of_round(
+    cells: Sequence[CellConfig], plan: Plan | None, in_all: int
+) -> Iterator[str]:
+    """A line for each cell, or one for the round where they are many."""
+    together = len(cells) > 1
+    if together:
+        layout = f"; {_layout(plan)}" if plan else ""
+        runs = sum(len(cell.seeds) for cell in cells)
+        yield f"{title(cells)}: {runs} runs in one program{layout}"
+    if together and in_all > MOST_CELLS:
+        return
+    width = max(len(cell.name) for cell in cells)
+    for cell in cells:
+        block = plan.block if plan else LARGEST_BLOCK
+        memory = state_bytes(cell) + step_bytes(cell, block)
+        layout = f"; {_layout(plan)}" if plan and not together else ""
+        yield (
+            f"{'  ' if together else ''}{cell.name:{width}}  {len(cell.seeds):4} runs "
+            f"x {cell.num_steps:>9,} steps, train fraction {cell.train_fraction:g}, "
+            f"{estimate_cost(cell):.1e} flop and {show_size(memory)} a run{layout}"
+        )
+
+
+def _layout(plan: Plan) -> str:
+    return (
+        f"{plan.at_once} at once on each of {plan.devices} devices, "
+        f"{show_size(plan.device_bytes)} each"
+        + (f", in {plan.parts} parts" if plan.parts > 1 else "")
+    )
+
+
+def _order(cell: CellConfig) -> int:
+    return build_group(cell.group).order
 
 
 def describe_shards(sweep: Sequence[CellConfig], count: int) -> str:
@@ -83,12 +128,73 @@ def describe_shards(sweep: Sequence[CellConfig], count: int) -> str:
     return f"{count} shards of {min(loads):.1e} to {max(loads):.1e} flop"
 
 
-def _seconds(cell: CellConfig, plan: Plan, rate: float, on_cpu: bool) -> float:
-    """Devices that share no run wait for the one with most of them."""
-    held = -(-plan.runs // plan.teams)
-    computing = held * estimate_cost(cell) / (rate * plan.sharing)
-    turns = -(-held // plan.at_once)
-    return computing if on_cpu else max(computing, turns * cell.num_steps * LEAST_STEP)
+_COMPILING_CPU, _COMPILING = 6.0, 20.0
+"""Seconds in which the programs of a shape are compiled, on CPUs and accelerators."""
+
+_PER_WEIGHT = 3e-10
+"""Seconds of a core in which AdamW changes a weight."""
+
+_PER_STEP = 1e-5
+"""Seconds of a core that a step takes besides its arithmetic."""
+
+_PER_LOGIT = 2e-9
+"""Seconds of a core for a logit, its exponential and what is summed of it."""
+
+_PER_EVALUATION = 1e-3
+"""Seconds of a core that an evaluation takes besides its arithmetic."""
+
+
+def _cost(
+    cells: Sequence[CellConfig], plan: Plan, rate: float, on_cpu: bool
+) -> tuple[float, float]:
+    """Seconds of training and of evaluations of a round.
+
+    Devices that share no run wait for the one with most of them.
+    """
+    runs = sum(len(cell.seeds) for cell in cells)
+    share = -(-runs // plan.teams) / runs
+    first = cells[0]
+    num_evaluations = first.evaluation.num_evaluations
+
+    def in_all(seconds: Callable[[CellConfig, float], float], rate: float) -> float:
+        return share * sum(len(cell.seeds) * seconds(cell, rate) for cell in cells)
+
+    training = in_all(_training, rate * plan.sharing)
+    measuring = num_evaluations * in_all(_evaluation, rate)
+    if not on_cpu:
+        turns = -(-runs // plan.teams // plan.at_once)
+        training = max(in_all(_arithmetic, rate), turns * first.num_steps * LEAST_STEP)
+        measuring = num_evaluations * in_all(_measured_products, rate)
+    return training, measuring
+
+
+def _training(cell: CellConfig, rate: float) -> float:
+    """Seconds of a core for the steps of one run."""
+    once = _PER_WEIGHT * num_parameters(cell) + _PER_STEP
+    return _arithmetic(cell, rate) + once * cell.num_steps
+
+
+def _arithmetic(cell: CellConfig, rate: float) -> float:
+    """Seconds for the products of one run over pairs, and over elements."""
+    by_element = 6.0 * cell.sizes.products_by_element(_order(cell))
+    return (estimate_cost(cell) + by_element * cell.num_steps) / rate
+
+
+def _evaluation(cell: CellConfig, rate: float) -> float:
+    """Seconds of a core for an evaluation of one run.
+
+    Every irrep is taken out of the logits of all or of the training pairs in five ways.
+    """
+    order = _order(cell)
+    ablations = 2 + 5 * len(real_irreps(build_group(cell.group)))
+    logits = ablations * order**3 * _PER_LOGIT
+    return _PER_EVALUATION + logits + _measured_products(cell, rate)
+
+
+def _measured_products(cell: CellConfig, rate: float) -> float:
+    """Seconds for the products of one evaluation: logits a few times over."""
+    order = _order(cell)
+    return 10.0 * cell.sizes.products(order) * order**2 / rate
 
 
 def _rate_of(device_kind: str) -> float | None:

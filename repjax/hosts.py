@@ -5,6 +5,7 @@ clock, a signal or a disk is decided by the first, which also writes the files, 
 the others' rows of a checkpoint. With a single process everything here is the identity.
 """
 
+import json
 import os
 from collections.abc import Callable
 from typing import Any, NamedTuple, TypeVar
@@ -81,6 +82,17 @@ def agree(value: int) -> int:
     if jax.process_count() == 1:
         return value
     return int(multihost_utils.broadcast_one_to_all(np.int64(value)))
+
+
+def share(value: Value) -> Value:
+    """What the first process has, on all of them; of anything that JSON can say."""
+    if jax.process_count() == 1:
+        return value
+    text = np.frombuffer(json.dumps(value).encode(), np.uint8)
+    size = agree(text.size)
+    padded = np.resize(text, size) if text.size else np.zeros(size, np.uint8)
+    told = multihost_utils.broadcast_one_to_all(padded)
+    return json.loads(bytes(np.asarray(told, np.uint8)))
 
 
 def any_of(flag: bool) -> bool:

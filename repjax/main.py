@@ -15,6 +15,7 @@ from repjax import command_line
 from repjax.command_line import STOPPED, usable_directory
 from repjax.config import CellConfig, from_config_dict
 from repjax.forecast import describe, describe_shards
+from repjax.rounds import group
 from repjax.rules import ConfigError
 from repjax.sweep import expand, parse_shard, take_shard
 
@@ -67,7 +68,7 @@ def main() -> None:
         index, count = parse_shard(_SHARD.value)
         cells = take_shard(sweep, index, count)
     if _DRY_RUN.value:
-        print(describe(cells, _SHARD.value))
+        print(describe(group(cells), _SHARD.value))
         if _SHARD.value is not None:
             print(describe_shards(sweep, count))
         return
@@ -94,7 +95,7 @@ def train(
     # jax, only once the input is known to be good.
     from repjax import backend, hosts
     from repjax.manifest import write_manifest
-    from repjax.placement import plan_for
+    from repjax.placement import frame_of, plan_for
     from repjax.progress import Progress, build_progress
     from repjax.report.seeds import write_seeds
     from repjax.report.table3 import print_table3, write_table3
@@ -104,7 +105,7 @@ def train(
     def begin() -> None:
         load_workdir(workdir)  # a damaged file of a cell of another sweep is known now
         write_manifest(workdir, cells, request)
-        print(describe(cells, _SHARD.value, plans, backend.device_kind()))
+        print(describe(rounds, _SHARD.value, plans, backend.device_kind()))
 
     def write_tables() -> None:
         results = load_workdir(workdir)
@@ -115,7 +116,9 @@ def train(
     if _DISTRIBUTED.value:
         join_processes()
     backend.require_devices()
-    plans = [plan_for(cell) for cell in cells]  # what fits nowhere is known now
+    rounds = group(cells)
+    # What fits nowhere is known now.
+    plans = [plan_for(frame_of([members]).cell) for members in rounds]
     try:
         for cell in cells:  # a conflict in the last one is known before the first
             claim_directory(cell, workdir / cell.name)

@@ -1,8 +1,9 @@
-"""Cells of more runs than devices can hold: ensembles that take the devices in turn."""
+"""More runs than devices can hold: ensembles that take the devices in turn."""
 
 import time
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import accumulate, pairwise
 from typing import Any
 
 import jax
@@ -10,11 +11,11 @@ import numpy as np
 
 from repjax.config import CellConfig
 from repjax.ensemble import Ensemble
-from repjax.placement import plan_for
+from repjax.placement import Frame, frame_of, plan_for
 from repjax.state import RunState
 
 PartStates = list[RunState]
-"""States of the parts of a cell, on the host."""
+"""States of the parts, on the host."""
 
 
 class Parts:
@@ -24,8 +25,9 @@ class Parts:
     So all runs are at the same step, in one checkpoint.
 
     Attributes:
-        cell: what is trained.
-        num_runs: runs of the cell.
+        cells: what is trained.
+        num_runs: runs of all cells.
+        num_irreps: real irreps of a group, at most.
         overhead: seconds of the last `train` in which states were moved.
     """
 
@@ -33,26 +35,27 @@ class Parts:
 
     def __init__(
         self,
-        cell: CellConfig,
+        cells: Sequence[CellConfig],
         num_parts: int,
         devices: Sequence[jax.Device] | None = None,
     ):
-        """Divides `cell` into parts of nearly as many runs, all in one program."""
-        self.cell = cell
-        self.num_runs = len(cell.seeds)
-        # The first part is the largest, or as large as any.
-        first, *others = (
-            tuple(seeds.tolist())
-            for seeds in np.array_split(np.array(cell.seeds), num_parts)
-        )
-        largest = Ensemble(replace(cell, seeds=first), devices)
-        self._ensembles = [
-            largest,
-            *(largest.with_cell(replace(cell, seeds=seeds)) for seeds in others),
+        """Divide the runs into parts of nearly as many, all in one program."""
+        self.cells = tuple(cells)
+        self.num_runs = sum(len(cell.seeds) for cell in cells)
+        ends = np.linspace(0, self.num_runs, num_parts + 1).round().astype(int)
+        parts = [
+            take_runs(cells, first, last) for first, last in pairwise(ends.tolist())
         ]
-        self._ends = np.cumsum([part.num_runs for part in self._ensembles])
-        self.model = self._ensembles[0].model
-        self.basis = self._ensembles[0].basis
+        whole, runs = frame_of([cells]), int(np.diff(ends).max())
+        frame = replace(whole, cell=replace(whole.cell, seeds=tuple(range(runs))))
+        first = Ensemble(parts[0], devices, frame)
+        self._ensembles = [first, *map(first.with_cells, parts[1:])]
+        self._ends = ends[1:]
+        self.num_irreps = max(part.num_irreps for part in self._ensembles)
+        num_pairs = max(part.num_pairs for part in self._ensembles)
+        for part in self._ensembles:  # so that what they give can be joined
+            part.num_pairs, part.num_irreps = num_pairs, self.num_irreps
+        self.model = first.model
 
     def init(self) -> PartStates:
         """Every run at step 0."""
@@ -91,6 +94,10 @@ class Parts:
         """One tree of all runs on the host, from one of each part."""
         return _join(trees)
 
+    def weights(self, states: PartStates) -> dict[str, np.ndarray]:
+        """Each weight of every run, by its name."""
+        return _join([state.params["params"] for state in states])
+
     def to_save(self, states: PartStates) -> RunState:
         """The state as a checkpoint takes it; see `Ensemble.to_save`."""
         return self.fetch(states)
@@ -112,11 +119,31 @@ class Parts:
 
 
 def build_ensemble(
-    cell: CellConfig, devices: Sequence[jax.Device] | None = None
+    cells: Sequence[CellConfig],
+    devices: Sequence[jax.Device] | None = None,
+    frame: Frame | None = None,
 ) -> Ensemble | Parts:
-    """All runs of a cell, as one program if that fits on the devices."""
-    parts = plan_for(cell, devices).parts
-    return Ensemble(cell, devices) if parts == 1 else Parts(cell, parts, devices)
+    """All runs of some cells of one shape, as one program if that fits.
+
+    A program has room for what `frame` says, by default for these cells alone.
+    """
+    frame = frame or frame_of([cells])
+    parts = plan_for(frame.cell, devices).parts
+    if parts == 1:
+        return Ensemble(cells, devices, frame)
+    return Parts(cells, parts, devices)
+
+
+def take_runs(cells: Sequence[CellConfig], first: int, last: int) -> list[CellConfig]:
+    """Return the cells of the runs from `first` up to `last`, of fewer seeds each."""
+    taken = []
+    ends = accumulate(len(cell.seeds) for cell in cells)
+    for cell, end in zip(cells, ends, strict=True):
+        begin = end - len(cell.seeds)
+        seeds = cell.seeds[max(first - begin, 0) : max(last - begin, 0)]
+        if seeds:
+            taken.append(replace(cell, seeds=seeds))
+    return taken
 
 
 def _join(trees: Sequence[Any]) -> Any:

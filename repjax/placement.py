@@ -1,19 +1,52 @@
 """Plans for the devices that are there: their number, kind and memory."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 
 import jax
 
 from repjax import limits
 from repjax.config import CellConfig
 from repjax.data import num_train_pairs
-from repjax.groups import build_group
+from repjax.groups import build_group, real_irreps
 from repjax.plan import USABLE, Plan, make_plan
 
 
 def num_pairs_of(cell: CellConfig) -> int:
     """Return the number of training pairs of each run of `cell`."""
     return num_train_pairs(build_group(cell.group).order, cell.train_fraction)
+
+
+@dataclass(frozen=True)
+class Frame:
+    """What a program is made for: as much as any of its rounds needs.
+
+    Attributes:
+        cell: one with as many runs, training pairs and irreps.
+        num_bases: different groups and tasks.
+    """
+
+    cell: CellConfig
+    num_bases: int
+
+
+def frame_of(rounds: Iterable[Sequence[CellConfig]]) -> Frame:
+    """Return the frame of rounds of cells that have the same shapes."""
+    rounds = [tuple(cells) for cells in rounds]
+    cells = [cell for members in rounds for cell in members]
+    largest = max(cells, key=lambda cell: len(real_irreps(build_group(cell.group))))
+    runs = max(sum(len(cell.seeds) for cell in members) for members in rounds)
+    frame = replace(
+        largest,
+        seeds=tuple(range(runs)),
+        train_fraction=max(cells, key=num_pairs_of).train_fraction,
+    )
+    return Frame(frame, max(len(bases_of(members)) for members in rounds))
+
+
+def bases_of(cells: Iterable[CellConfig]) -> list[tuple[str, str]]:
+    """Return the different pairs of a group and a task, in order of appearance."""
+    return list(dict.fromkeys((cell.group, cell.task) for cell in cells))
 
 
 def plan_for(cell: CellConfig, devices: Sequence[jax.Device] | None = None) -> Plan:
@@ -27,7 +60,7 @@ def plan_for(cell: CellConfig, devices: Sequence[jax.Device] | None = None) -> P
 
 
 def fit_together(cells: Sequence[CellConfig]) -> bool:
-    """Whether any two of these cells may be on the devices at one time.
+    """Whether any two of these may be on the devices at one time.
 
     By what their plans need, the larger of training and evaluation.
     """

@@ -13,7 +13,6 @@ from repjax.architectures import ARCHITECTURES
 from repjax.config import CellConfig
 from repjax.groups import build_group, real_irreps
 from repjax.rules import ConfigError
-from repjax.sweep import estimate_cost
 
 USABLE = 0.8
 """Share of a device's memory that may be planned with."""
@@ -45,8 +44,8 @@ parts are the same however many cores there are, and so are the bits. They cost 
 step there and 20 % of one of S5, which therefore is not divided.
 """
 
-DIVIDED_FROM = 2e10
-"""Floating-point operations of a step that is divided; S6 MLP: 7e10, S5 MLP: 5e8."""
+DIVIDED_FROM = 5e10
+"""Operations of a step, over all pairs, that is divided; S6 MLP: 3e11, S5 MLP: 1e9."""
 
 EVALUATIONS_AT_ONCE = 8
 """Runs evaluated together, at most; each needs a few blocks of 8 MB."""
@@ -253,10 +252,12 @@ def _is_divided(cell: CellConfig) -> bool:
     """Whether a step's pairs are added up in segments, whoever does it.
 
     Not those of a transformer, whose bits would depend on how many cores share a run.
+    Nor does it depend on how many pairs train, as bits would on other runs of a
+    program.
     """
-    step = estimate_cost(cell) / cell.num_steps
+    all_pairs = 6.0 * cell.sizes.products(order := build_group(cell.group).order)
     may_share = ARCHITECTURES[cell.architecture].cores_may_share
-    return may_share and step >= DIVIDED_FROM
+    return may_share and all_pairs * order**2 >= DIVIDED_FROM
 
 
 def _sharing(devices: int, runs: int, segments: int) -> int:

@@ -1,58 +1,52 @@
-"""Ensembles of the cells of a sweep: cells of equal shapes share compiled programs."""
+"""Ensembles of the rounds of a sweep: those of equal shapes share compiled programs."""
 
 from collections.abc import Hashable, Sequence
-from dataclasses import replace
 
 import jax
 
 from repjax.config import CellConfig, shape_of
 from repjax.ensemble import Ensemble
-from repjax.groups import build_group, real_irreps
+from repjax.groups import build_group
 from repjax.parts import Parts, build_ensemble
-from repjax.placement import num_pairs_of, plan_for
+from repjax.placement import frame_of, plan_for
+
+Cells = Sequence[CellConfig]
 
 
 class Programs:
-    """The programs of a sweep, each compiled once, whichever cells come to use it.
+    """The programs of a sweep, each compiled once, whichever rounds come to use it.
 
-    A program is made for the most runs, training pairs and irreps of its cells; the
-    others are padded. Cells that are trained in parts, or on several hosts, whose
-    checkpoints hold arrays as they lie on the devices, have programs of their own.
+    A program is made for the most runs, training pairs, irreps and groups of any of its
+    rounds; the others are padded. Rounds that are trained in parts have programs of
+    their own.
     """
 
-    def __init__(self, cells: Sequence[CellConfig]):
-        """Note which cells there are; nothing is compiled yet."""
-        self._cells: dict[Hashable, list[CellConfig]] = {}
-        for cell in cells:
-            self._cells.setdefault(program_key(cell), []).append(cell)
+    def __init__(self, rounds: Sequence[Cells]):
+        """Note which rounds there are; nothing is compiled yet."""
+        self._rounds: dict[Hashable, list[Cells]] = {}
+        for cells in rounds:
+            self._rounds.setdefault(program_key(cells), []).append(cells)
         self._ensembles: dict[Hashable, Ensemble] = {}
 
-    def ensemble(self, cell: CellConfig) -> Ensemble | Parts:
-        """Return the runs of a cell that was noted, in the programs of its shape."""
-        key = program_key(cell)
-        sharing = self._cells[key]
-        largest = _largest(sharing)
-        if len(sharing) == 1 or jax.process_count() > 1 or plan_for(largest).parts > 1:
-            return build_ensemble(cell)
+    def ensemble(self, cells: Cells) -> Ensemble | Parts:
+        """Return the runs of a round that was noted, in the programs of its shape."""
+        key = program_key(cells)
+        frame = frame_of(self._rounds[key])
+        if plan_for(frame.cell).parts > 1:
+            return build_ensemble(cells)
         if key not in self._ensembles:
-            self._ensembles[key] = Ensemble(largest)
-        return self._ensembles[key].with_cell(cell)
+            self._ensembles[key] = Ensemble(cells, frame=frame)
+        return self._ensembles[key].with_cells(cells)
 
 
-def program_key(cell: CellConfig) -> Hashable:
-    """Return what cells of one program have in common.
+def program_key(cells: Cells) -> Hashable:
+    """Return what rounds of one program have in common.
 
-    The order of their groups, the settings that are shapes, and the number of runs up
-    to a factor of 2, since the smaller are padded.
+    The order of their groups and the settings that are shapes. On accelerators, where
+    padding takes time, also the number of runs up to a factor of 2.
     """
-    runs = (len(cell.seeds) - 1).bit_length()
-    return build_group(cell.group).order, runs, shape_of(cell)
-
-
-def _largest(cells: Sequence[CellConfig]) -> CellConfig:
-    """A cell with the most runs, training pairs and irreps of any of these."""
-    return replace(
-        max(cells, key=lambda cell: len(real_irreps(build_group(cell.group)))),
-        seeds=max((cell.seeds for cell in cells), key=len),
-        train_fraction=max(cells, key=num_pairs_of).train_fraction,
-    )
+    first = cells[0]
+    on_cpu = jax.default_backend() == "cpu"
+    runs = sum(len(cell.seeds) for cell in cells)
+    size = 0 if on_cpu else (runs - 1).bit_length()
+    return build_group(first.group).order, size, shape_of(first)

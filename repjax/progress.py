@@ -1,8 +1,8 @@
-"""How far a cell is, for a person who watches: live on a terminal, else in lines."""
+"""How far training is, for a person who watches: live on a terminal, else in lines."""
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import timedelta
 
 import numpy as np
@@ -16,6 +16,9 @@ from repjax.results import CellResults
 
 SECONDS_BETWEEN_LINES = 10.0
 
+MOST_RUNS = 100
+"""Runs of several cells that get a line each; of more, each cell gets one."""
+
 SECONDS_OF_RATE = 30.0
 """The rate is that of the last so many seconds: early steps are evaluated far more
 often than late ones, and a mean since the start would promise hours too many."""
@@ -27,17 +30,17 @@ class Progress:
     A context manager, because a live display must be taken down however training ends.
     """
 
-    def start(self, cell_name: str, num_runs: int, num_steps: int, step: int) -> None:
-        """A cell begins, or goes on from `step`."""
+    def start(self, name: str, num_runs: int, num_steps: int, step: int) -> None:
+        """A round begins, or goes on from `step`."""
 
     def update(self, step: int, train_loss: np.ndarray) -> None:
-        """The cell has come to `step`, with these losses in its last step, by run."""
+        """The round has come to `step`, with these losses in its last step, by run."""
 
     def measure(self, metrics: Mapping[str, np.ndarray]) -> None:
-        """Everything was measured where the cell is now, by run."""
+        """Everything was measured where the round is now, by run."""
 
-    def finish(self, results: CellResults) -> None:
-        """The cell is done, or was when it began."""
+    def finish(self, cells: Sequence[CellResults]) -> None:
+        """These cells are done, or were before."""
 
     def __enter__(self) -> "Progress":
         """Nothing is shown before `start`."""
@@ -55,18 +58,18 @@ def build_progress(console: Console | None = None) -> Progress:
 
 
 class Status:
-    """Where a cell is and how fast it gets on."""
+    """Where a round is and how fast it gets on."""
 
     def __init__(
         self,
-        cell_name: str,
+        name: str,
         num_runs: int,
         num_steps: int,
         step: int,
         clock: Callable[[], float],
     ):
         """The clock starts: time left counts only work that is done from here on."""
-        self.cell_name = cell_name
+        self.name = name
         self.num_runs = num_runs
         self.num_steps = num_steps
         self.step = step
@@ -111,7 +114,7 @@ class Status:
         return f"{share}  step {self.step:,}/{self.num_steps:,}  time left {left}"
 
     def speed(self) -> str:
-        """Steps per second of late, of the cell and of all its runs."""
+        """Steps per second of late, of each run and of all together."""
         return _speed(self.steps_per_second, self.num_runs)
 
     def losses(self) -> str:
@@ -152,15 +155,15 @@ class PlainProgress(Progress):
         self._shown_at = 0.0
         self._is_shown = True
 
-    def start(self, cell_name: str, num_runs: int, num_steps: int, step: int) -> None:
+    def start(self, name: str, num_runs: int, num_steps: int, step: int) -> None:
         """Says what is trained, and from where."""
-        self._status = Status(cell_name, num_runs, num_steps, step, self._clock)
+        self._status = Status(name, num_runs, num_steps, step, self._clock)
         self._shown_at, self._is_shown = self._clock(), True
         resumed = f", resumed at step {step:,}" if step else ""
-        self._print(f"{cell_name}: {num_runs} runs, {num_steps:,} steps{resumed}")
+        self._print(f"{name}: {num_runs} runs, {num_steps:,} steps{resumed}")
 
     def update(self, step: int, train_loss: np.ndarray) -> None:
-        """Shows where the cell is if that is due, or if its training has just begun."""
+        """Shows where the round is if that is due or its training has just begun."""
         if self._status is not None:
             has_begun = self._status.has_begun
             self._status.update(step, train_loss)
@@ -169,19 +172,30 @@ class PlainProgress(Progress):
                 self._show_if_due(self._status, at_once=not has_begun)
 
     def measure(self, metrics: Mapping[str, np.ndarray]) -> None:
-        """Shows where the cell is if that is due."""
+        """Shows where the round is if that is due."""
         if self._status is not None:
             self._status.measure(metrics)
             self._is_shown = False
             if self._status.step < self._status.num_steps:
                 self._show_if_due(self._status)
 
-    def finish(self, results: CellResults) -> None:
-        """The last state, then one line per run with its key irreps."""
+    def finish(self, cells: Sequence[CellResults]) -> None:
+        """The last state, then the cells and, unless they are many, their runs."""
         status = self._status
         self.__exit__()
-        done = f"done in {status.total()}" if status else "was finished before"
-        self._print(f"{results.cell.name}: {done}")
+        how = f"done in {status.total()}" if status else "was finished before"
+        if len(cells) == 1:
+            self._print(f"{cells[0].cell.name}: {how}")
+        elif status is not None:
+            self._print(f"{status.name}: {how}")
+        runs = sum(results.num_runs for results in cells)
+        for results in cells:
+            if len(cells) > 1:
+                self._print(_cell_line(results, "" if status else f", {how}"))
+            if len(cells) == 1 or runs <= MOST_RUNS:
+                self._print_runs(results)
+
+    def _print_runs(self, results: CellResults) -> None:
         for line in run_lines(results):
             self._print(line)
 
@@ -197,7 +211,7 @@ class PlainProgress(Progress):
 
     def _show(self, status: Status) -> None:
         self._shown_at, self._is_shown = self._clock(), True
-        parts = (status.cell_name, status.place(), status.speed(), status.losses())
+        parts = (status.name, status.place(), status.speed(), status.losses())
         self._print("  ".join(part for part in parts if part))
 
     def _print(self, line: str) -> None:
@@ -209,10 +223,10 @@ class LiveProgress(PlainProgress):
 
     _live: Live | None = None
 
-    def start(self, cell_name: str, num_runs: int, num_steps: int, step: int) -> None:
+    def start(self, name: str, num_runs: int, num_steps: int, step: int) -> None:
         """Puts up the display."""
         self.__exit__()
-        super().start(cell_name, num_runs, num_steps, step)
+        super().start(name, num_runs, num_steps, step)
         self._live = Live(console=self._console, get_renderable=self._render)
         self._live.start()
 
@@ -237,6 +251,15 @@ class LiveProgress(PlainProgress):
             rows.add_row(status.speed())
             rows.add_row(status.losses())
         return rows
+
+
+def _cell_line(results: CellResults, how: str) -> str:
+    """A cell of many: how many of its runs generalised, and its median test loss."""
+    generalised, loss = int(results.generalised.sum()), results.final("test_loss")
+    return (
+        f"{results.cell.name}: generalised {generalised}/{results.num_runs}, "
+        f"median test loss {_median(loss):.2e}{how}"
+    )
 
 
 def run_lines(results: CellResults) -> Iterator[str]:

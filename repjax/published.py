@@ -127,12 +127,13 @@ def write_cell(cell: CellConfig, runs: Sequence[PublishedRun], workdir: Path) ->
 
     from repjax.checkpoint import Checkpoints
     from repjax.parts import build_ensemble
-    from repjax.train import blank_metrics, claim_directory, evaluation_steps
+    from repjax.saved import blank_metrics, evaluation_steps
+    from repjax.train import claim_directory
 
     directory = workdir / cell.name
     claim_directory(cell, directory)
     (directory / TRAJECTORY).unlink(missing_ok=True)
-    ensemble = build_ensemble(cell)
+    ensemble = build_ensemble([cell])
     state = jax.tree.map(lambda x: np.zeros(x.shape, x.dtype), ensemble.abstract())
     weights = {
         name: np.stack([run.weights[name] for run in runs]) for name in runs[0].weights
@@ -143,8 +144,7 @@ def write_cell(cell: CellConfig, runs: Sequence[PublishedRun], workdir: Path) ->
         train_pairs=np.stack([run.train_pairs for run in runs]),
     )
     steps = evaluation_steps(cell.num_steps, cell.evaluation.num_evaluations)
-    num_irreps = ensemble.basis.characters.shape[0]
-    metrics = blank_metrics(len(runs), len(steps), num_irreps)
+    metrics = blank_metrics(len(runs), len(steps), ensemble.num_irreps)
     checkpoints = Checkpoints(directory / "checkpoints", cell.checkpoint.keep)
     try:
         checkpoints.save(cell.num_steps, {"state": state, "metrics": metrics})

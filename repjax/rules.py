@@ -100,6 +100,16 @@ def real(
     return Rule(f"a number {' and '.join(words)}", convert)
 
 
+def flag() -> Rule:
+    """True or False."""
+
+    def convert(value: Any) -> bool:
+        require(isinstance(value, bool))
+        return value
+
+    return Rule("True or False", convert)
+
+
 def text(allowed: str) -> Rule:
     """Any string that is not blank; what it must say is checked where it is read."""
 

@@ -38,9 +38,11 @@ class RunData(struct.PyTreeNode):
         num_pairs: training pairs, int32.
         optimizer: settings of AdamW, float32.
         initial: attributes of the network that only its initial weights depend on.
+        basis: index of its group and task among those of the program, int32.
     """
 
     seed: Any
     num_pairs: Any
     optimizer: AdamW
     initial: dict[str, Any]
+    basis: Any

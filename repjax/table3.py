@@ -4,7 +4,7 @@ python -m repjax.table3 --workdir=DIR [--workdir=DIR2 …] [--out=DIR]
 """
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -12,16 +12,13 @@ from absl import flags
 
 from repjax import command_line
 from repjax.command_line import usable_directory
+from repjax.config import CellConfig
 from repjax.files import as_path
+from repjax.groups import build_group
 from repjax.results import CellResults
+from repjax.rounds import Round, round_of
 from repjax.rules import ConfigError
-from repjax.workdirs import (
-    cell_directories,
-    check_distinct,
-    missing,
-    read_cell,
-    wanted_seeds,
-)
+from repjax.workdirs import cell_directories, check_distinct, missing, wanted_seeds
 
 _FLAGS = flags.FlagValues()
 _WORKDIRS = flags.DEFINE_multi_string(
@@ -71,32 +68,58 @@ def final_results(directories: Sequence[Path]) -> list[CellResults]:
     A cell without results, as networks are that were imported, gets them.
     """
     from repjax import backend
-    from repjax.placement import fit_together
-    from repjax.train import reevaluate
+    from repjax.placement import fit_together, frame_of
+    from repjax.programs import Programs, program_key
+    from repjax.saved import reevaluate
 
     backend.prepare()
     backend.require_devices()
+    found: dict[Path, CellResults] = {}
+    by_program: dict[Hashable, list[Round]] = {}
+    for past in _rounds_of(directories):
+        by_program.setdefault(program_key(past.cells), []).append(past)
+    frames = [
+        frame_of([past.cells for past in rounds]).cell for rounds in by_program.values()
+    ]
 
-    def evaluate(directory: Path) -> CellResults | None:
+    def evaluate(rounds: Sequence[Round]) -> None:
+        programs = Programs([past.cells for past in rounds])
+        for past in rounds:
+            for results in reevaluate(past, programs) or []:
+                found[_folder(past, results.cell)] = results
+
+    # Two programs at a time: one is compiled while another runs.
+    workers = 2 if fit_together(frames) else 1
+    with ThreadPoolExecutor(max_workers=workers) as pool:
+        list(pool.map(evaluate, by_program.values()))
+    for directory in directories:
+        if directory not in found:
+            print(f"repjax: {directory} {_why_none(directory)}", file=sys.stderr)
+        elif not CellResults.exists(directory):
+            found[directory].save(directory)
+    return [found[directory] for directory in directories if directory in found]
+
+
+def _rounds_of(directories: Sequence[Path]) -> list[Round]:
+    """The rounds of cells in these folders, each once."""
+    rounds: dict[Path, Round] = {}
+    for directory in directories:
         try:
-            return reevaluate(directory)
+            past = round_of(directory)
+            for cell in past.cells if past is not None else ():
+                build_group(cell.group)
         except ValueError as error:  # a group or settings that are no longer known
             raise ConfigError(f"{directory}: {error}") from None
+        if past is not None:
+            rounds[past.directory] = past
+    return list(rounds.values())
 
-    found = []
-    # Two cells at a time: the program of one is compiled while that of another runs.
-    workers = 2 if fit_together([*map(read_cell, directories)]) else 1
-    with ThreadPoolExecutor(max_workers=workers) as pool:
-        for directory, results in zip(
-            directories, pool.map(evaluate, directories), strict=True
-        ):
-            if results is None:
-                print(f"repjax: {directory} {_why_none(directory)}", file=sys.stderr)
-                continue
-            if not CellResults.exists(directory):
-                results.save(directory)
-            found.append(results)
-    return found
+
+def _folder(past: Round, cell: CellConfig) -> Path:
+    """The folder of one of the cells of a round."""
+    if len(past.cells) == 1:
+        return past.directory
+    return past.directory.parent.parent / cell.name
 
 
 def _why_none(directory: Path) -> str:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from repjax.config import CellConfig, Config
 from repjax.files import read_json
+from repjax.rounds import round_of
 from repjax.rules import ConfigError
 from repjax.sweep import expand
 
@@ -38,6 +39,15 @@ def read_cell(directory: Path) -> CellConfig:
         raise ConfigError(f"{directory}: {error}") from None
 
 
+def parse_step(text: str) -> int:
+    """The step that --step names."""
+    if not (text.isascii() and text.isdecimal()):
+        raise ConfigError(
+            f"--step: {text!r} is not allowed; use an integer, at least 0"
+        )
+    return int(text)
+
+
 def check_distinct(directories: Iterable[Path]) -> None:
     """`ConfigError` if two folders hold the same run, trained to the end.
 
@@ -47,7 +57,8 @@ def check_distinct(directories: Iterable[Path]) -> None:
     owners: dict[tuple[str, int], Path] = {}
     for directory in directories:
         cell = read_cell(directory)
-        if not (directory / "checkpoints" / str(cell.num_steps)).is_dir():
+        past = round_of(directory)
+        if past is None or not past.is_trained:
             continue
         for seed in cell.seeds:
             owner = owners.setdefault((cell.name, seed), directory)

@@ -38,7 +38,7 @@ MAY_IMPORT = {
     "analysis": "typing groups data models losses metrics",
     # All runs of a cell, and the host.
     "plan": "architectures config groups rules sweep data analysis",
-    "forecast": "config plan sweep",
+    "forecast": "config groups plan rounds sweep",
     "placement": "limits config data groups plan",
     "ensemble": "hosts limits typing groups data models losses optim state blocks step"
     " analysis plan placement config metrics backend",
@@ -49,12 +49,16 @@ MAY_IMPORT = {
     "lock": "files lease rules",
     "results": "config rules files metrics",
     "progress": "config files metrics results",
+    "rounds": "config files groups rules",
+    "snapshots": "files rounds rules",
+    "saved": "groups analysis state ensemble parts placement programs checkpoint config"
+    " metrics results rounds snapshots",
     "train": "hosts typing groups data models losses optim state step analysis plan"
-    " ensemble parts programs checkpoint lease lock config rules files metrics results"
-    " progress",
+    " ensemble parts placement programs checkpoint lease lock config rules files"
+    " metrics results rounds saved snapshots progress",
     "manifest": "backend config files rules placement",
     "sweep": "architectures config rules groups data",
-    "workdirs": "config rules files groups data sweep",
+    "workdirs": "config rules files groups data rounds sweep",
     "reference": "config rules groups",
     # From the command line to files, from files to pages.
     "output": "",
@@ -62,8 +66,8 @@ MAY_IMPORT = {
     "report": "architectures reference command_line config rules files metrics groups"
     " results",
     # From checkpoints to what a report tells of single networks.
-    "dissection": "groups analysis state ensemble parts checkpoint train metrics"
-    " results report",
+    "dissection": "groups analysis models state parts rounds saved metrics results"
+    " report",
 }
 # Programs: each may import every part above, none may be imported.
 PROGRAMS = ("main", "table3", "published", "export", "report.__main__")

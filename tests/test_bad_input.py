@@ -19,9 +19,10 @@ from experiments import base
 from repjax import export, main, published, table3
 from repjax.config import Config, flatten, parse, rules_of
 from repjax.forecast import describe
+from repjax.rounds import group
 from repjax.rules import ConfigError
+from repjax.saved import evaluation_steps
 from repjax.sweep import expand
-from repjax.train import evaluation_steps
 from tests.conftest import REPOSITORY
 from tests.faults.program import Sweep
 from tests.programs import call
@@ -365,7 +366,7 @@ def test_no_value_ends_in_a_traceback(changes):
     except ConfigError as error:
         assert str(error)
         return
-    describe(cells)
+    describe(group(cells))
     for cell in cells:
         evaluation_steps(cell.num_steps, cell.evaluation.num_evaluations)
 

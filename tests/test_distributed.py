@@ -111,7 +111,7 @@ def test_each_process_saves_its_own_rows(stopped):
     assert written["ocdbt.process_0"] > written["ocdbt.process_1"] > 20_000
 
     checkpoints = Checkpoints(path.parent, read_only=True)
-    tree = {"state": build_ensemble(read_cell(stopped / "S3_mlp")).abstract()}
+    tree = {"state": build_ensemble([read_cell(stopped / "S3_mlp")]).abstract()}
     as_state = checkpoints.restore(newest, tree)["state"]
     as_dicts = checkpoints.restore(newest, {"state": None})["state"]
     checkpoints.close()

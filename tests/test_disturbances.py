@@ -54,7 +54,7 @@ class Disturber(Progress):
         if self.told == self.after:
             self.act()
 
-    def finish(self, results):
+    def finish(self, cells):
         if self.after is None:
             self.act()
 

@@ -13,7 +13,7 @@ from tests.tiny import tiny_cell
 
 def train(cell, num_devices, num_steps=20):
     """Final states and losses, metrics, of an ensemble on so many devices."""
-    ensemble = Ensemble(cell, jax.devices()[:num_devices])
+    ensemble = Ensemble([cell], jax.devices()[:num_devices])
     state, loss = ensemble.train(ensemble.init(), num_steps)
     return ensemble.fetch((state, loss)), ensemble.evaluate(state)
 
@@ -60,7 +60,7 @@ def test_a_run_that_cores_share_is_that_of_one_core(monkeypatch, architecture):
     monkeypatch.setattr(plan, "CPU_BLOCK", 3)
     options = {"architectures": (architecture,)}
     alone = tiny_cell(num_seeds=1, **options)
-    assert Ensemble(alone, jax.devices()[:4]).plan.sharing == 4
+    assert Ensemble([alone], jax.devices()[:4]).plan.sharing == 4
     shared = train(alone, 4)
     beside_others = train(tiny_cell(num_seeds=4, **options), 4)
     chex.assert_trees_all_equal(shared, jax.tree.map(lambda x: x[:1], beside_others))
@@ -70,7 +70,7 @@ def test_a_run_that_cores_share_is_that_of_one_core(monkeypatch, architecture):
 def test_a_run_that_diverges_leaves_the_others_alone(runs_per_device):
     """In one program, batched and in turn, their bits are those without it."""
     cell = tiny_cell(runs_per_device=runs_per_device)
-    ensemble = Ensemble(cell, jax.devices()[:2])
+    ensemble = Ensemble([cell], jax.devices()[:2])
     start = ensemble.fetch(ensemble.init())
     broken = jax.tree.map(np.copy, start)
     broken.params["params"]["W"][1, 0, 0] = np.nan
@@ -89,7 +89,7 @@ def test_a_run_that_diverges_leaves_the_others_alone(runs_per_device):
 
 
 def test_seeds_differ():
-    ensemble = Ensemble(tiny_cell())
+    ensemble = Ensemble([tiny_cell()])
     state = ensemble.fetch(ensemble.init())
     for leaf in [*jax.tree.leaves(state.params), state.train_pairs]:
         assert not np.array_equal(leaf[0], leaf[1])
@@ -100,12 +100,12 @@ def test_batched_and_in_turn_agree_up_to_rounding(eight_on_one, runs_per_device)
     """Other devices batch the runs that fit, CPUs take them one by one."""
     cell = tiny_cell(num_seeds=8, runs_per_device=runs_per_device)
     batched = train(cell, 1)
-    assert Ensemble(cell, jax.devices()[:1]).plan.at_once == runs_per_device
+    assert Ensemble([cell], jax.devices()[:1]).plan.at_once == runs_per_device
     chex.assert_trees_all_close(batched, eight_on_one, rtol=1e-3, atol=1e-4)
 
 
 def test_runs_are_padded_to_the_devices_and_padding_is_dropped():
-    ensemble = Ensemble(tiny_cell(num_seeds=3), jax.devices()[:2])
+    ensemble = Ensemble([tiny_cell(num_seeds=3)], jax.devices()[:2])
     assert ensemble.width == 4
     _, loss = ensemble.train(ensemble.init(), 3)
     assert loss.shape == (4,)
@@ -114,7 +114,7 @@ def test_runs_are_padded_to_the_devices_and_padding_is_dropped():
 
 def test_a_fetched_state_goes_on_with_other_devices():
     cell = tiny_cell(num_seeds=5)
-    four, two = (Ensemble(cell, jax.devices()[:count]) for count in (4, 2))
+    four, two = (Ensemble([cell], jax.devices()[:count]) for count in (4, 2))
     state, _ = four.train(four.init(), 7)
     fetched = four.fetch(state)
     chex.assert_trees_all_equal_shapes_and_dtypes(fetched, two.abstract())
@@ -133,7 +133,7 @@ def test_one_compilation_per_cell(monkeypatch):
 
     train_steps = ensemble_module.train_steps
     monkeypatch.setattr(ensemble_module, "train_steps", counted)
-    ensemble = Ensemble(tiny_cell())
+    ensemble = Ensemble([tiny_cell()])
     state, _ = ensemble.train(ensemble.init(), 1)
     after_first = len(traces)
     for num_steps in (1, 5, 8):
@@ -144,21 +144,21 @@ def test_one_compilation_per_cell(monkeypatch):
 
 
 def test_the_state_is_donated():
-    ensemble = Ensemble(tiny_cell())
+    ensemble = Ensemble([tiny_cell()])
     state = ensemble.init()
     ensemble.train(state, 1)
     assert all(leaf.is_deleted() for leaf in jax.tree.leaves(state.params))
 
 
 def lowered(ensemble):
-    data, labels = ensemble._data, ensemble._labels
+    data, labels = ensemble._data, ensemble._bases.labels
     return ensemble._train.lower(
         ensemble.init(), data, labels, ensemble._turns, np.int32(3)
     )
 
 
 def test_devices_do_not_talk():
-    ensemble = Ensemble(tiny_cell(num_seeds=4), jax.devices()[:4])
+    ensemble = Ensemble([tiny_cell(num_seeds=4)], jax.devices()[:4])
     program = lowered(ensemble).compile().as_text()
     assert "fusion" in program or "dot" in program
     assert not re.search(
@@ -168,7 +168,7 @@ def test_devices_do_not_talk():
 
 def test_matmul_precision_reaches_the_program():
     def program(precision):
-        ensemble = Ensemble(tiny_cell(matmul_precision=precision))
+        ensemble = Ensemble([tiny_cell(matmul_precision=precision)])
         return lowered(ensemble).as_text()
 
     assert "HIGHEST" in program("highest") and "DEFAULT" not in program("highest")
@@ -178,13 +178,11 @@ def test_matmul_precision_reaches_the_program():
 def test_only_training_takes_the_precision_that_was_asked_for():
     """Measured coarsely, a network would seem to be another."""
     cell = tiny_cell(matmul_precision="default", runs_per_device=2)
-    ensemble = Ensemble(cell, jax.devices()[:1])
+    ensemble = Ensemble([cell], jax.devices()[:1])
     state = ensemble.init()
     training = lowered(ensemble).as_text()
-    measuring = (
-        jax.jit(lambda s: ensemble._evaluate_rest(s, ensemble._turns, ensemble.basis))
-        .lower(state)
-        .as_text()
-    )
+    index, bases = ensemble._data.basis, ensemble._bases
+    rest = ensemble._evaluate_rest.lower(state, index, ensemble._turns, bases)
+    measuring = rest.as_text()
     assert "precision = [DEFAULT, DEFAULT]" in training and "HIGHEST" not in training
     assert "precision = [HIGHEST, HIGHEST]" in measuring and "DEFAULT" not in measuring

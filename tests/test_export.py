@@ -17,10 +17,9 @@ from repjax.models import build_model
 from repjax.progress import Progress
 from repjax.reference.formats import tensor_name
 from repjax.rules import ConfigError
-from repjax.train import train_cell
 from tests.conftest import REPOSITORY
 from tests.programs import call
-from tests.tiny import tiny_cell
+from tests.tiny import tiny_cell, train_cell
 
 MLP_NAMES = {"W_x", "W_y", "W", "W_U"}
 
@@ -63,7 +62,7 @@ def test_round_trip(trained, tmp_path, architecture):
 def test_run_is_the_one_of_its_seed(trained):
     """Restored through the ensemble, run i is the i-th seed."""
     run = export.read_checkpoint(trained, "S3_mlp/3")
-    start = Ensemble(run.cell)
+    start = Ensemble([run.cell])
     fresh = start.fetch(start.init())
     np.testing.assert_array_equal(run.train_pairs, fresh.train_pairs[2])
 

@@ -42,7 +42,7 @@ TEST_PAIRS = {
 @pytest.mark.parametrize("architecture", WEIGHTS)
 def test_a_seed_is_the_same_run_in_every_version(architecture):
     cell = tiny_cell(architectures=(architecture,), first_seed=0, num_seeds=6)
-    ensemble = Ensemble(cell, jax.devices()[:1])
+    ensemble = Ensemble([cell], jax.devices()[:1])
     state = ensemble.fetch(ensemble.init())
     weights = state.params["params"]
     first = weights[min(weights)].reshape(6, -1)[:, :2]

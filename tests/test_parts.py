@@ -15,8 +15,8 @@ from repjax.parts import Parts, build_ensemble
 from repjax.placement import fit_together, plan_for
 from repjax.plan import USABLE
 from repjax.progress import Progress
-from repjax.train import _Pace, train_cell
-from tests.tiny import tiny_cell
+from repjax.train import _Pace
+from tests.tiny import tiny_cell, train_cell
 
 CELL = tiny_cell(num_seeds=5)
 
@@ -34,18 +34,19 @@ def devices():
 
 @pytest.fixture(scope="module")
 def whole(devices):
-    return trained(Ensemble(CELL, devices))
+    return trained(Ensemble([CELL], devices))
 
 
 @pytest.mark.parametrize("num_parts", [2, 5])
 def test_parts_are_the_runs_of_one_program(whole, devices, num_parts):
-    chex.assert_trees_all_equal(trained(Parts(CELL, num_parts, devices)), whole)
+    chex.assert_trees_all_equal(trained(Parts([CELL], num_parts, devices)), whole)
 
 
 def test_parts_share_one_program(devices):
     """5 runs in 4 parts: one of two runs, three of one."""
-    parts = Parts(CELL, 4, devices)._ensembles
-    assert [part.cell.seeds for part in parts] == [(1, 2), (3,), (4,), (5,)]
+    parts = Parts([CELL], 4, devices)._ensembles
+    seeds = [cell.seeds for part in parts for cell in part.cells]
+    assert seeds == [(1,), (2,), (3, 4), (5,)]
     for part in parts:
         part.train(part.init(), 1)
         assert part._train is parts[0]._train and part._init is parts[0]._init
@@ -54,7 +55,7 @@ def test_parts_share_one_program(devices):
 
 def test_what_is_fetched_can_be_placed_in_other_parts(whole, devices):
     """As when a cell goes on with more or less memory."""
-    two, three = Parts(CELL, 2, devices), Parts(CELL, 3, devices)
+    two, three = Parts([CELL], 2, devices), Parts([CELL], 3, devices)
     state, _ = two.train(two.init(), 7)
     state = three.place(two.fetch(state))
     state, loss = three.train(state, 13)
@@ -78,7 +79,7 @@ def test_a_divided_cell_leaves_what_a_whole_one_does(tmp_path, monkeypatch):
     one = train_cell(many, tmp_path / "one", Progress())
     divided = replace(plan_for(many), parts=3)
     monkeypatch.setattr("repjax.parts.plan_for", lambda *_: divided)
-    assert isinstance(build_ensemble(many), Parts)
+    assert isinstance(build_ensemble([many]), Parts)
     three = train_cell(many, tmp_path / "three", Progress())
     assert one.metrics.keys() == three.metrics.keys()
     for name, values in one.metrics.items():
@@ -99,7 +100,7 @@ def test_moving_states_lengthens_chunks():
 
 def test_time_of_moving_is_known(devices, monkeypatch):
     """Without that of training, half a second for each of two parts."""
-    parts = Parts(CELL, 2, devices)
+    parts = Parts([CELL], 2, devices)
     state, train = parts.init(), Ensemble.train
     parts.train(state, 1)  # compiles
 

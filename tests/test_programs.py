@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import chex
+import jax
 import numpy as np
 import pytest
 
@@ -43,7 +44,7 @@ def test_one_compilation_for_cells_of_one_shape_and_their_own_bits(
     monkeypatch, architecture
 ):
     cells = cells_of_one_shape(architecture)
-    alone = [measured(build_ensemble(cell)) for cell in cells]
+    alone = [measured(build_ensemble([cell])) for cell in cells]
     traces: dict[str, int] = {}
     for name in ("init_run", "train_steps", "evaluate"):
         function = getattr(ensemble_module, name)
@@ -53,29 +54,48 @@ def test_one_compilation_for_cells_of_one_shape_and_their_own_bits(
             return function(*arguments)
 
         monkeypatch.setattr(ensemble_module, name, counted)
-    programs = Programs(cells)
+    programs = Programs([[cell] for cell in cells])
     after_first = None
     for cell, expected in zip(cells, alone, strict=True):
-        state, metrics = measured(programs.ensemble(cell))
+        state, metrics = measured(programs.ensemble([cell]))
         chex.assert_trees_all_equal(state, expected[0])
         chex.assert_trees_all_close(metrics, expected[1], rtol=1e-5, atol=1e-6)
         after_first = after_first or dict(traces)
     assert traces == after_first
 
 
+@pytest.mark.parametrize("architecture", ["mlp", "transformer"])
+def test_no_run_depends_on_the_others_of_its_round(architecture):
+    """Other groups, tasks, splits, optimisers and seeds lie before and after it."""
+    cells = cells_of_one_shape(architecture)
+    state, metrics = measured(Ensemble(cells))
+    first = 0
+    for cell in cells:
+        alone, expected = measured(Ensemble([cell]))
+        rows = slice(first, first := first + len(cell.seeds))
+        pairs = alone[0].train_pairs.shape[1]
+        mine = jax.tree.map(lambda x, rows=rows: x[rows], state)
+        own = mine[0].replace(train_pairs=mine[0].train_pairs[:, :pairs])
+        chex.assert_trees_all_equal((own, mine[1]), alone)
+        for name, values in expected.items():
+            shown = metrics[name][rows]
+            shown = shown[..., : values.shape[-1]] if values.ndim > 1 else shown
+            np.testing.assert_allclose(shown, values, rtol=1e-5, atol=1e-6)
+
+
 def test_a_group_with_more_than_a_block_of_pairs_keeps_its_bits():
     """C16 has 256 pairs, which take two blocks of a core."""
     few = tiny_cell(groups=("C16",), train_fraction=0.3)
     many = replace(few, train_fraction=0.98)
-    shared = Programs([few, many])
+    shared = Programs([[few], [many]])
     for cell in (few, many):
-        state, _ = measured(shared.ensemble(cell))
-        chex.assert_trees_all_equal(state, measured(Ensemble(cell))[0])
+        state, _ = measured(shared.ensemble([cell]))
+        chex.assert_trees_all_equal(state, measured(Ensemble([cell]))[0])
 
 
 def test_a_fetched_state_has_its_own_pairs():
     few, many = cells_of_one_shape("mlp")[1:3]
-    ensemble = Programs([few, many]).ensemble(many)
+    ensemble = Programs([[few], [many]]).ensemble([many])
     state = ensemble.fetch(ensemble.init())
     assert state.train_pairs.shape == (3, int(0.4 * 36))
     assert ensemble.abstract().train_pairs.shape == (3, int(0.4 * 36))
@@ -90,12 +110,11 @@ def test_a_fetched_state_has_its_own_pairs():
         {"mlp__hidden_dim": 13},
         {"architectures": ("bilinear",)},
         {"matmul_precision": "high"},
-        {"num_seeds": 9},
     ],
 )
 def test_other_shapes_have_programs_of_their_own(changes):
-    assert program_key(tiny_cell(**changes)) != program_key(tiny_cell())
+    assert program_key([tiny_cell(**changes)]) != program_key([tiny_cell()])
 
 
 def test_sizes_of_another_architecture_do_not_matter():
-    assert program_key(tiny_cell(transformer__d_mlp=9)) == program_key(tiny_cell())
+    assert program_key([tiny_cell(transformer__d_mlp=9)]) == program_key([tiny_cell()])

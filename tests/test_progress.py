@@ -63,7 +63,7 @@ def test_what_was_measured_last_is_shown(plain):
     plain.start("S4_mlp", 4, 1, 0)
     plain.update(1, LOSS)
     plain.measure(MEASURED)
-    plain.finish(make_results())
+    plain.finish([make_results()])
     assert "step 1/1 " in lines(plain)[1] and "generalised 2/4" in lines(plain)[1]
     assert not any("step 1/1 " in line for line in lines(plain)[2:])
 
@@ -73,7 +73,7 @@ def test_lines_come_every_ten_seconds_and_at_the_end(plain, clock):
     for step in range(1, 101):
         clock.now += 0.25
         plain.update(step, LOSS[:2])
-    plain.finish(make_results())
+    plain.finish([make_results()])
     shown = [re.search(r"step (\d+)", line) for line in lines(plain)]
     assert [step[1] for step in shown if step] == ["1", "41", "81", "100"]
     assert "100.0%  step 100/100  time left 0:00:00" in lines(plain)[4]
@@ -88,7 +88,7 @@ def test_rate_counts_only_the_work_since_the_start(plain, clock, resumed):
     plain.update(resumed + 1_001, LOSS[:1])
     assert "  100 steps/s (100 run-steps/s)" in lines(plain)[-1]
     clock.now += 30
-    plain.finish(make_results(make_cell(seeds=(1,))))
+    plain.finish([make_results(make_cell(seeds=(1,)))])
     assert "S4_mlp: done in 0:01:40  10 steps/s" in lines(plain)[-2]
     assert ("resumed at step 9,000" in lines(plain)[0]) == bool(resumed)
 
@@ -140,7 +140,7 @@ def test_finish_names_the_key_irreps_of_each_run(plain):
         "  seed 10  not generalised  test loss 2.50e-01  key irreps: none",
     ]
     plain.start("S4_mlp", 2, 100, 0)
-    plain.finish(results)
+    plain.finish([results])
     assert lines(plain)[-2:] == list(run_lines(results))
 
 
@@ -167,7 +167,7 @@ def test_live_display_prints_key_irreps_under_its_last_state(clock):
     for _ in range(2):
         progress.start("S4_mlp", 2, 100, 0)
         progress.update(100, LOSS[:2])
-        progress.finish(make_results())
+        progress.finish([make_results()])
     text = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", screen.getvalue())
     assert text.rindex("step 100/100") < text.rindex("key irreps: none")
     assert text.count("key irreps: none") == 4
@@ -189,7 +189,7 @@ def test_no_progress_says_nothing(capsys):
         progress.start("S5_mlp", 4, 100, 0)
         progress.update(1, LOSS)
         progress.measure(MEASURED)
-        progress.finish(make_results())
+        progress.finish([make_results()])
     assert capsys.readouterr() == ("", "")
 
 

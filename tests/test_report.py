@@ -228,7 +228,7 @@ def save_as_old(results, directory):
     from repjax.dissection import FinishedCell
 
     new = FinishedCell(directory)
-    state, step = new._state, results.cell.num_steps
+    state, step = new._at(None), results.cell.num_steps
     shutil.rmtree(directory / "checkpoints")
     checkpoints = Checkpoints(directory / "checkpoints")
     checkpoints.save(step, {"state": state, "metrics": results.metrics})

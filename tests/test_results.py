@@ -7,9 +7,8 @@ import pytest
 from repjax.analysis import evaluate
 from repjax.progress import Progress
 from repjax.results import KEY_SIMILARITY, CellResults, load_workdir
-from repjax.train import train_cell
 from tests.made_up import make_cell, make_results, with_similarity
-from tests.tiny import tiny_cell
+from tests.tiny import tiny_cell, train_cell
 
 
 def test_saved_results_load_equal(tmp_path):

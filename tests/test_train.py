@@ -16,9 +16,11 @@ from repjax.checkpoint import Checkpoints
 from repjax.ensemble import Ensemble
 from repjax.metrics import COUNTS, PER_IRREP, SCALARS
 from repjax.progress import PlainProgress, Progress, run_lines
+from repjax.rounds import round_of
 from repjax.rules import ConfigError
-from repjax.train import Stopped, evaluation_steps, reevaluate, train_cell, train_sweep
-from tests.tiny import tiny_cell
+from repjax.saved import evaluation_steps, reevaluate
+from repjax.train import Stopped, train_sweep
+from tests.tiny import tiny_cell, train_cell
 
 ROOT = Path(__file__).parent.parent
 
@@ -52,7 +54,7 @@ class Watcher(Progress):
 
 
 def final_weights(cell, workdir):
-    ensemble = Ensemble(cell)
+    ensemble = Ensemble([cell])
     checkpoints = Checkpoints(workdir / cell.name / "checkpoints")
     tree = {"state": ensemble.abstract(), "metrics": None}
     restored = checkpoints.restore(cell.num_steps, tree)
@@ -109,7 +111,7 @@ def test_a_signal_saves_and_stops_and_the_next_call_goes_on(undisturbed, tmp_pat
         list(train_sweep([cell], tmp_path, watcher))
     assert watcher.told == 3, "it is saved at once"
     resumed = Watcher()
-    (results,) = train_sweep([cell], tmp_path, resumed)
+    ((results,),) = train_sweep([cell], tmp_path, resumed)
     assert resumed.steps[0] > 0
     chex.assert_trees_all_equal(results.metrics, undisturbed[0].metrics)
     assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
@@ -133,7 +135,7 @@ def test_an_evaluation_that_is_due_at_a_signal_is_made_by_the_next_call(
             list(train_sweep([cell], tmp_path, watcher))
     assert watcher.steps[-1] in evaluation_steps(40, 6), "one was due"
     assert watcher.measured[0] == 0 and watcher.measured[-1] < watcher.steps[-1]
-    (results,) = train_sweep([cell], tmp_path, Progress())
+    ((results,),) = train_sweep([cell], tmp_path, Progress())
     chex.assert_trees_all_equal(results.metrics, undisturbed[0].metrics)
     chex.assert_trees_all_equal(final_weights(cell, tmp_path), undisturbed[1])
 
@@ -153,7 +155,7 @@ def test_a_signal_in_the_last_chunk_finds_a_finished_cell(
         patch.setattr(Ensemble, "train", train_and_signal)
         with pytest.raises(Stopped, match="stopped after"):
             list(train_sweep([tiny_cell()], tmp_path, Progress()))
-    (results,) = train_sweep([tiny_cell()], tmp_path, Progress())
+    ((results,),) = train_sweep([tiny_cell()], tmp_path, Progress())
     chex.assert_trees_all_equal(results.metrics, undisturbed[0].metrics)
 
 
@@ -211,7 +213,7 @@ def test_other_settings_in_the_same_folder_are_refused(tmp_path):
 def test_results_are_found_again_from_the_checkpoint(tmp_path):
     cell = tiny_cell(num_steps=5)
     trained = train_cell(cell, tmp_path, Progress())
-    again = reevaluate(tmp_path / cell.name)
+    (again,) = reevaluate(round_of(tmp_path / cell.name))
     chex.assert_trees_all_equal(trained.metrics, again.metrics)
     assert again.cell == trained.cell
 
@@ -223,7 +225,7 @@ def test_an_unfinished_cell_has_no_final_results(tmp_path):
     cell = tiny_cell(checkpoint__every_seconds=0.0)
     with pytest.raises(CutOff):
         train_cell(cell, tmp_path, Watcher(3, die))
-    assert reevaluate(tmp_path / cell.name) is None
+    assert reevaluate(round_of(tmp_path / cell.name)) is None
 
 
 def test_kill_and_sigterm_of_the_real_program(tmp_path):

@@ -1,8 +1,13 @@
 """The smallest cells that still are what they are."""
 
+from pathlib import Path
+
 from experiments import base
 from repjax.config import CellConfig, from_config_dict
+from repjax.progress import Progress
+from repjax.results import CellResults
 from repjax.sweep import expand
+from repjax.train import train_sweep
 
 
 def tiny_cell(**changes) -> CellConfig:
@@ -24,3 +29,9 @@ def tiny_cell(**changes) -> CellConfig:
             config.update_from_flattened_dict({key.replace("__", "."): value})
     (cell,) = expand(from_config_dict(config))
     return cell
+
+
+def train_cell(cell: CellConfig, workdir: Path, progress: Progress) -> CellResults:
+    """Train one cell alone."""
+    ((results,),) = train_sweep([cell], workdir, progress)
+    return results

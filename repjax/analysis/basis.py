@@ -1,12 +1,14 @@
 """What the kernels need to know of a group, as arrays on the device."""
 
+from typing import Any
+
 import jax.numpy as jnp
 import numpy as np
 from flax import struct
 
 from repjax import data
 from repjax.groups import Group, build_fourier
-from repjax.typing import Array, Float, Int
+from repjax.typing import Array, Float
 
 TRIVIAL = 0
 """Index of the trivial irrep among the real irreps."""
@@ -15,19 +17,21 @@ TRIVIAL = 0
 class Basis(struct.PyTreeNode):
     """Real Fourier basis of a group, and the task, in float32.
 
+    The arrays are not typed: a stack of the bases of several groups is one as well.
+
     Attributes:
-        fourier: orthogonal; columns grouped by irrep.
-        member: member[ρ, j] = 1 where column j belongs to irrep ρ, else 0.
-        characters: χ_ρ(g).
-        labels: label of pair (a, b).
-        product: the multiplication table, product[g, c] = gc.
+        fourier: (group, group), orthogonal; columns grouped by irrep.
+        member: (irrep, group), 1 where a column belongs to an irrep, else 0.
+        characters: (irrep, group), χ_ρ(g).
+        labels: (group, group), label of pair (a, b).
+        product: (group, group), the multiplication table, product[g, c] = gc.
     """
 
-    fourier: Float[Array, "group group"]
-    member: Float[Array, "irrep group"]
-    characters: Float[Array, "irrep group"]
-    labels: Int[Array, "group group"]
-    product: Int[Array, "group group"]
+    fourier: Any
+    member: Any
+    characters: Any
+    labels: Any
+    product: Any
 
 
 def build_basis(group: Group, task: str = "a*b") -> Basis:

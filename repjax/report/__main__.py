@@ -1,7 +1,7 @@
 """Says what the networks of one or many workdirs learned: numbers, figures, one page.
 
 python -m repjax.report --workdir=DIR [--workdir=DIR2 …] [--out=DIR] [--networks=4]
-    [--panels=8]
+    [--panels=8] [--step=N]
 
 Into --out go analysis.json, figures/ and index.html. Runs that differ in their seed
 alone are told of together, from whatever workdirs.
@@ -26,7 +26,13 @@ from repjax.report.phases import courses
 from repjax.report.story import Anatomy, Report, Story
 from repjax.report.universality import universality
 from repjax.rules import ConfigError
-from repjax.workdirs import cell_directories, missing, read_cell, wanted_seeds
+from repjax.workdirs import (
+    cell_directories,
+    missing,
+    parse_step,
+    read_cell,
+    wanted_seeds,
+)
 
 if TYPE_CHECKING:  # jax, only once there is something to read
     from repjax.dissection import FinishedCell
@@ -60,6 +66,14 @@ _PANELS = flags.DEFINE_string(
 )
 
 
+_STEP = flags.DEFINE_string(
+    "step",
+    None,
+    "The step at which networks are taken apart, one with a snapshot; else the last.",
+    flag_values=_FLAGS,
+)
+
+
 def main() -> None:
     """Trajectories and checkpoints → analysis.json, figures, index.html."""
     if not _WORKDIRS.value:
@@ -80,7 +94,9 @@ def main() -> None:
 
     backend.prepare()
     backend.require_devices()
-    report = build_report(directories, num_networks, read_manifests(workdirs))
+    step = None if _STEP.value is None else parse_step(_STEP.value)
+    manifests = read_manifests(workdirs)
+    report = build_report(directories, num_networks, manifests, step)
     if not report.stories:
         raise ConfigError(
             f"--workdir: no cell in {', '.join(_WORKDIRS.value)} is trained to the end"
@@ -110,7 +126,10 @@ def read_manifests(workdirs: Iterable[Path]) -> dict[str, Any]:
 
 
 def build_report(
-    directories: Sequence[Path], num_networks: int, manifests: dict[str, Any]
+    directories: Sequence[Path],
+    num_networks: int,
+    manifests: dict[str, Any],
+    step: int | None = None,
 ) -> Report:
     """What is told of the cells in these folders.
 
@@ -118,8 +137,9 @@ def build_report(
         directories: folders of finished cells.
         num_networks: how many networks of each story are taken apart, at most.
         manifests: of their workdirs.
+        step: at which they are taken apart, by default the last.
     """
-    cells = [cell for directory in directories if (cell := _open(directory))]
+    cells = [cell for directory in directories if (cell := _open(directory, step))]
     stories: list[Story] = []
     for merged in merge([cell.results for cell in cells]):
         story = _tell(merged, cells, num_networks)
@@ -134,12 +154,14 @@ def build_report(
     return Report(tuple(stories), periodic_table(members), manifests)
 
 
-def _open(directory: Path) -> "FinishedCell | None":
+def _open(directory: Path, step: int | None) -> "FinishedCell | None":
     """The cell in a folder; None, and a line on stderr, if it is not finished."""
     from repjax.dissection import FinishedCell
 
     try:
-        cell = FinishedCell(directory)
+        cell = FinishedCell(directory, step)
+    except LookupError as error:
+        raise ConfigError(f"--step: {step} is not allowed; {error}") from None
     except FileNotFoundError:
         print(f"repjax: {directory} is not trained to the end", file=sys.stderr)
         return None

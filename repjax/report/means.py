@@ -1,13 +1,14 @@
 """What Table 3 says: means over runs, and the paper's value for each of them."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import groupby
 
 import numpy as np
 
 from repjax.architectures import ARCHITECTURES, concerns
 from repjax.report.paper import paper_values, unlike_paper
+from repjax.report.settings import swept_settings
 from repjax.results import CellResults
 
 COLUMNS = {
@@ -65,20 +66,24 @@ class Row:
 
     Attributes:
         group: its name; of a table file, the name of the file.
-        settings: what the sweep varies.
+        settings: what the sweep varies, as folders are called.
         entries: by architecture.
         from_file: whether the group is a table file, whose name says nothing about it.
+        swept: dotted key → value of each setting that any row's sweep varies.
     """
 
     group: str
     settings: str
     entries: dict[str, Entry]
     from_file: bool = False
+    swept: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def label(self) -> str:
-        """The group, with what was swept."""
-        return f"{self.group} {self.settings}".strip()
+        """The group, with what was swept, where a sentence names it."""
+        return ", ".join(
+            [self.group, *(f"{key} {value}" for key, value in self.swept.items())]
+        )
 
     def texts(self, architecture: str, metric: str) -> tuple[str, str, str]:
         """Our mean, the published value, and the exact one if that is another."""
@@ -100,6 +105,16 @@ class Row:
         return f"{entry.num_generalised}/{entry.num_runs}" if entry else DASH
 
 
+def swept_headings(rows: Sequence[Row]) -> dict[str, str]:
+    """Dotted key → heading, of each setting that a sweep varies: its last part."""
+    keys = list(dict.fromkeys(key for row in rows for key in row.swept))
+    last = [key.rpartition(".")[2] for key in keys]
+    return {
+        key: name if last.count(name) == 1 else key
+        for key, name in zip(keys, last, strict=True)
+    }
+
+
 def headings(architecture: str) -> dict[str, str]:
     """Metric → heading, for networks of this architecture."""
     if not ARCHITECTURES[architecture].one_embedding:
@@ -119,15 +134,19 @@ def build_rows(results: Iterable[CellResults]) -> list[Row]:
         position = rank.get(cell.cell.group, len(rank))
         return position, cell.group_name, from_file, cell.settings
 
+    ordered = sorted(results, key=place)
+    swept = swept_settings(ordered)
+    values = {
+        id(cell): dict(zip(swept.keys, texts, strict=True))
+        for cell, texts in zip(ordered, swept.values, strict=True)
+    }
     rows = []
-    for (_, group, from_file, settings), cells in groupby(
-        sorted(results, key=place), place
-    ):
+    for (_, group, from_file, settings), cells in groupby(ordered, place):
         by_architecture: dict[str, list[CellResults]] = {}
-        for cell in cells:
+        for cell in (same := list(cells)):
             by_architecture.setdefault(cell.cell.architecture, []).append(cell)
-        entries = {name: _mean(same) for name, same in by_architecture.items()}
-        rows.append(Row(group, settings, entries, from_file))
+        entries = {name: _mean(members) for name, members in by_architecture.items()}
+        rows.append(Row(group, settings, entries, from_file, values[id(same[0])]))
     return rows
 
 

@@ -8,7 +8,8 @@ have, such as bilinear ones, follow in a table of their own.
 Columns of table3.csv: `group`, `settings` (empty unless swept), and for each A in mlp,
 transformer, and others that there are: `A_runs`, `A_generalised`, and for each metric M
 `A_M`, `A_M_published`, `A_M_exact` (the last two for the paper's only). M is named as
-in seeds.csv, with `_percent` after the shares. A missing value is an empty field.
+in seeds.csv, with `_percent` after the shares. After these each setting that a sweep
+varies has a column, under its dotted key. A missing value is an empty field.
 """
 
 import csv
@@ -25,7 +26,14 @@ from tabulate import tabulate
 from repjax.architectures import ARCHITECTURES
 from repjax.files import write_text
 from repjax.metrics import GENERALISED
-from repjax.report.means import DASH, Row, build_rows, headings, notes
+from repjax.report.means import (
+    DASH,
+    Row,
+    build_rows,
+    headings,
+    notes,
+    swept_headings,
+)
 from repjax.results import CellResults
 
 IN_PAPER = tuple(name for name, one in ARCHITECTURES.items() if one.in_paper)
@@ -69,7 +77,7 @@ def csv_table(rows: Sequence[Row]) -> str:
     """table3.csv; its columns are in the docstring of this module."""
     present = {name for row in rows for name in row.entries}
     architectures = [name for name in ARCHITECTURES if name in {*IN_PAPER, *present}]
-    columns = _csv_row(Row("", "", {}), architectures)
+    columns = [*_csv_row(Row("", "", {}), architectures), *swept_headings(rows)]
     text = io.StringIO()
     writer = csv.DictWriter(text, columns, lineterminator="\n")
     writer.writeheader()
@@ -91,19 +99,23 @@ def _csv_row(row: Row, architectures: Sequence[str]) -> dict[str, str]:
             if architecture in IN_PAPER:
                 fields[f"{name}_published"] = published
                 fields[f"{name}_exact"] = exact or published
-    return {name: "" if text == DASH else text for name, text in fields.items()}
+    shown = {name: "" if text == DASH else text for name, text in fields.items()}
+    return shown | dict(row.swept)
 
 
 def markdown(rows: Sequence[Row]) -> str:
     """table3.md."""
     parts = ["# Table 3", COUNTED, BESIDE]
     for architectures, present in _sections(rows):
-        headers = ["group"] + [
+        swept = swept_headings(present)
+        headers = ["group", *swept.values()] + [
             f"{ARCHITECTURES[architecture].title} {heading}"
             for architecture in architectures
             for heading in ("runs", *headings(architecture).values())
         ]
-        parts.append(_tabulate(headers, _cells(present, architectures), "pipe"))
+        parts.append(
+            _tabulate(headers, _cells(present, architectures), "pipe", len(swept))
+        )
     return "\n\n".join([*parts, *notes(rows)]) + "\n"
 
 
@@ -111,14 +123,16 @@ def latex(rows: Sequence[Row]) -> str:
     r"""table3.tex: one tabular per section, to be \input; needs no package."""
     parts = [f"% {line}" for line in (COUNTED, BESIDE, *notes(rows))]
     for architectures, present in _sections(rows):
-        headers, titles = [""], ""
+        swept = swept_headings(present)
+        headers = ["", *map(_tex_label, swept.values())]
+        titles = " &" * len(swept)
         for architecture in architectures:
             texts = ["runs", *map(_tex_heading, headings(architecture).values())]
             headers += texts
             titles += rf" & \multicolumn{{{len(texts)}}}{{c}}"
             titles += f"{{{ARCHITECTURES[architecture].title}}}"
         cells = _cells(present, architectures, _tex_label, _tex_number, r"$\to$")
-        text = _tabulate(headers, cells, "latex_raw")
+        text = _tabulate(headers, cells, "latex_raw", len(swept))
         parts.append(text.replace("\\hline\n", f"\\hline\n{titles} \\\\\n", 1))
     return "\n".join(parts).replace("→", "->") + "\n"
 
@@ -131,12 +145,15 @@ def console_tables(rows: Sequence[Row]) -> list[Table]:
         # One blank between columns, or the group would not fit into 80 of them.
         table = Table(title=f"Table 3: {kind.title}", box=box.SIMPLE_HEAD, padding=0)
         table.add_column("group", overflow="fold")
-        shown = headings(architecture)
+        swept, shown = swept_headings(present), headings(architecture)
+        for heading in swept.values():
+            table.add_column(heading, justify="right", overflow="fold")
         for heading in ("runs", *shown.values()):
             table.add_column(heading, justify="right", no_wrap=True)
         for row in present:
             texts = [_console_cell(row, architecture, metric) for metric in shown]
-            table.add_row(row.label, row.runs(architecture), *texts)
+            values = [row.swept[key] for key in swept]
+            table.add_row(row.group, *values, row.runs(architecture), *texts)
         tables += [table] if present else []
     return tables
 
@@ -169,7 +186,7 @@ def _cells(
 
     table = []
     for row in rows:
-        cells = [label(row.label)]
+        cells = [label(text) for text in (row.group, *row.swept.values())]
         for architecture in architectures:
             cells.append(number(row.runs(architecture)))
             cells += [cell(row, architecture, m) for m in headings(architecture)]
@@ -177,9 +194,12 @@ def _cells(
     return table
 
 
-def _tabulate(headers: list[str], cells: list[list[str]], layout: str) -> str:
+def _tabulate(
+    headers: list[str], cells: list[list[str]], layout: str, num_swept: int
+) -> str:
     """Numbers are spelt already: tabulate only aligns them."""
-    sides = ("left", *["right"] * (len(headers) - 1))
+    sides = ("left",) * (1 + num_swept)
+    sides += ("right",) * (len(headers) - len(sides))
     return tabulate(cells, headers, layout, disable_numparse=True, colalign=sides)
 
 

@@ -15,6 +15,7 @@ from repjax.report.means import (
     format_value,
     headings,
     notes,
+    swept_headings,
 )
 from repjax.report.story import Story
 from repjax.results import CellResults
@@ -90,10 +91,12 @@ def table3_tables(results: Sequence[CellResults]) -> list[Table]:
     for architecture, kind in ARCHITECTURES.items():
         columns = headings(architecture)
         present = [row for row in rows if architecture in row.entries]
+        swept = swept_headings(present)
         cells = []
         for row in present:
             means = row.entries[architecture].means
-            line = [Cell(row.label), _runs(row.entries[architecture])]
+            values = [_setting(row.swept[key]) for key in swept]
+            line = [Cell(row.group), *values, _runs(row.entries[architecture])]
             for metric in columns:
                 ours, published, exact = row.texts(architecture, metric)
                 paper = f"{published} → {exact}" if exact else published
@@ -102,9 +105,17 @@ def table3_tables(results: Sequence[CellResults]) -> list[Table]:
             cells.append(line)
         if cells:
             title = f"Table 3, {kind.title}"
-            names = ["Group", "Runs", *columns.values()]
+            names = ["Group", *swept.values(), "Runs", *columns.values()]
             tables.append(Table(title, names, cells, " ".join(notes(present))))
     return tables
+
+
+def _setting(text: str) -> Cell:
+    """A value of a setting, sorted as the number that it is."""
+    try:
+        return Cell(text, float(text))
+    except ValueError:
+        return Cell(text)
 
 
 def _runs(entry: Entry) -> Cell:

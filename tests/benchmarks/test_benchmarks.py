@@ -193,7 +193,7 @@ def test_torch_peers_take_our_steps(torch, architecture):
     from benchmarks.torch_peers import PublishedStep, TorchEnsemble
 
     cell = tiny_cell(architectures=(architecture,), num_seeds=2)
-    ensemble = Ensemble(cell, jax.devices()[:1])
+    ensemble = Ensemble([cell], jax.devices()[:1])
     state = start = ensemble.init()
     start = ensemble.fetch(start)
     weights, pairs = start.params["params"], start.train_pairs
@@ -214,7 +214,7 @@ def test_ensemble_without_a_compiler_says_so(torch, monkeypatch, capsys):
 
     monkeypatch.setattr(torch, "compile", lambda *_, **__: no_compiler)
     cell = tiny_cell(num_seeds=2)
-    ensemble = Ensemble(cell, jax.devices()[:1])
+    ensemble = Ensemble([cell], jax.devices()[:1])
     start = ensemble.fetch(ensemble.init())
     every = TorchEnsemble(cell, start.params["params"], start.train_pairs)
     assert every.how == "vmap alone" and every.step().shape == (2,)
@@ -224,7 +224,7 @@ def test_ensemble_without_a_compiler_says_so(torch, monkeypatch, capsys):
 def test_reference_method_finds_what_ours_does():
     """S4, whose irreps are all of real type: both ways span the same spaces."""
     cell = tiny_cell(groups=("S4",), num_seeds=1)
-    ensemble = Ensemble(cell, jax.devices()[:1])
+    ensemble = Ensemble([cell], jax.devices()[:1])
     state, _ = ensemble.train(ensemble.init(), 20)
     ours = {name: x[0] for name, x in ensemble.evaluate(state).items()}
     weights = {name: x[0] for name, x in ensemble.fetch(state.params["params"]).items()}

@@ -107,26 +107,30 @@ def checkpoint_steps(directory: Path) -> list[int]:
 
 
 def outcome(workdir: Path) -> dict[str, str]:
-    """Digests of the tables, and of all numbers in the last checkpoint of each cell."""
+    """Digests of the tables, and of each cell's numbers in its last checkpoint."""
     import jax
     import numpy as np
 
     from repjax.checkpoint import Checkpoints
+    from repjax.rounds import round_of
+    from repjax.workdirs import read_cell
 
     digests = {
         name: hashlib.sha256((workdir / name).read_bytes()).hexdigest()
         for name in RESULTS
     }
-    for directory in sorted(path.parent for path in workdir.glob("*/checkpoints")):
-        checkpoints = Checkpoints(directory / "checkpoints", read_only=True)
+    for directory in sorted(path.parent for path in workdir.glob("*/config.json")):
+        past, cell = round_of(directory), read_cell(directory)
+        assert past is not None, directory
+        checkpoints = Checkpoints(past.checkpoints, read_only=True)
         step = checkpoints.latest_step()
         assert step is not None, directory
         trees = checkpoints.restore(step, {"state": None, "metrics": None})
         checkpoints.close()
-        digest = hashlib.sha256(str(step).encode())
+        digest, rows = hashlib.sha256(str(step).encode()), past.rows(cell)
         leaves = jax.tree_util.tree_leaves_with_path(trees)
         for path, leaf in leaves:
-            array = np.asarray(leaf)
+            array = np.asarray(leaf)[rows]
             digest.update(f"{path} {array.dtype} {array.shape}".encode())
             digest.update(array.tobytes())
         assert len(leaves) > 10, directory

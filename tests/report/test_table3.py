@@ -182,7 +182,33 @@ def test_swept_settings_are_never_averaged():
     cells = [replace(cell, train_fraction=fraction) for fraction in (0.3, 0.5)]
     rows = build_rows(map(make_results, cells))
     labels = [row.label for row in rows]
-    assert labels == ["S4 train_fraction=0.3", "S4 train_fraction=0.5"]
+    assert labels == ["S4, train_fraction 0.3", "S4, train_fraction 0.5"]
+
+
+def test_each_setting_that_a_sweep_varies_has_a_column():
+    """In every layout; no name of a folder is in a table that people read."""
+    keys = ("train_fraction", "optimizer.weight_decay")
+    cell = replace(make_cell(), swept=keys)
+    decays = [replace(cell.optimizer, weight_decay=value) for value in (0.25, 2.0)]
+    results = [make_results(replace(cell, optimizer=decay)) for decay in decays]
+    rows = build_rows([*results, make_results(make_cell("A5"))])
+    table = one_space(markdown(rows))
+    assert "| group | train_fraction | weight_decay | MLP runs |" in table
+    fraction = str(cell.train_fraction)
+    for group, decay in (("S4", "0.25"), ("S4", "2.0"), ("A5", "1.0")):
+        start = f"| {group} | {fraction} | {decay} | "
+        assert table.count(start) == 1
+    tex = one_space(latex(rows))
+    assert r"train\_fraction & weight\_decay & runs" in tex
+    console = Console(file=io.StringIO(), width=80)
+    print_table3([*results, make_results(make_cell("A5"))], console)
+    printed = console.file.getvalue()
+    assert max(map(len, printed.splitlines())) <= 80 and "weight_decay=" not in printed
+    by_group = {
+        (row["group"], row["optimizer.weight_decay"])
+        for row in read_csv([*results, make_results(make_cell("A5"))])
+    }
+    assert by_group == {("S4", "0.25"), ("S4", "2.0"), ("A5", "1.0")}
 
 
 def test_cells_from_several_workdirs_are_pooled_run_by_run():

@@ -12,8 +12,7 @@ from repjax.report.figures import gallery
 from repjax.report.figures.gallery import write_figures
 from repjax.report.figures.look import look
 from repjax.report.figures.periodic import periodic_table
-from repjax.train import train_cell
-from tests.tiny import tiny_cell
+from tests.tiny import tiny_cell, train_cell
 from tests.told import make_anatomy, make_curves, report_of, tell, without_past
 
 OVER_RUNS = {
