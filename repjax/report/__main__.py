@@ -1,7 +1,7 @@
 """Says what the networks of one or many workdirs learned: numbers, figures, one page.
 
 python -m repjax.report --workdir=DIR [--workdir=DIR2 …] [--out=DIR] [--networks=4]
-    [--panels=8] [--step=N]
+    [--panels=8] [--cells=PATTERN] [--step=N]
 
 Into --out go analysis.json, figures/ and index.html. Runs that differ in their seed
 alone are told of together, from whatever workdirs.
@@ -60,8 +60,15 @@ _NETWORKS = flags.DEFINE_string(
 
 _PANELS = flags.DEFINE_string(
     "panels",
-    "8",
-    "How many runs of each cell get figures of their own, those taken apart first.",
+    None,
+    "How many runs of each cell get figures of their own, those taken apart first; by "
+    "default 8, none if more than 8 cells have figures.",
+    flag_values=_FLAGS,
+)
+_CELLS = flags.DEFINE_string(
+    "cells",
+    None,
+    "Cells that get figures, such as 'S5_*'; by default all, none of more than 40.",
     flag_values=_FLAGS,
 )
 
@@ -79,7 +86,7 @@ def main() -> None:
     if not _WORKDIRS.value:
         raise ConfigError("--workdir: missing; use a directory that was trained in")
     num_networks = _count("--networks", _NETWORKS.value)
-    num_panels = _count("--panels", _PANELS.value)
+    num_panels = None if _PANELS.value is None else _count("--panels", _PANELS.value)
     workdirs = [as_path(workdir) for workdir in _WORKDIRS.value]
     directories = cell_directories(workdirs)
 
@@ -107,7 +114,8 @@ def main() -> None:
     from repjax.report.page import write_page
 
     write_analysis(report, out)
-    page = write_page(report, write_figures(report, out, num_panels), out)
+    figures = write_figures(report, out, num_panels, _CELLS.value)
+    page = write_page(report, figures, out)
     print(f"repjax: {len(report.stories)} cells in {page}")
 
 

@@ -17,13 +17,19 @@ from markupsafe import Markup
 
 from repjax.files import write_text
 from repjax.metrics import GENERALISED, KEY_SIMILARITY, LEARNED_SIMILARITY
-from repjax.report.figures.gallery import Gallery, heading_of, network_of
+from repjax.report.figures.gallery import FEW_CELLS, Gallery, heading_of, network_of
 from repjax.report.figures.look import COLOUR_NAMES, DARK, plain
 from repjax.report.figures.periodic import TYPES
 from repjax.report.figures.picture import Picture
 from repjax.report.run_tables import fact_list, irrep_tables
 from repjax.report.story import Report, Story
-from repjax.report.tables import Table, seed_table, table3_tables, universality_tables
+from repjax.report.tables import (
+    Table,
+    cell_table,
+    seed_table,
+    table3_tables,
+    universality_tables,
+)
 
 
 @dataclass(frozen=True)
@@ -52,6 +58,7 @@ class Section:
     """What the page says of one cell.
 
     Attributes:
+        name: of the cell.
         anchor: id of the section.
         title: group, architecture and what was swept.
         summary: one sentence.
@@ -62,6 +69,7 @@ class Section:
         config: as JSON.
     """
 
+    name: str
     anchor: str
     title: str
     summary: str
@@ -93,6 +101,9 @@ def write_page(report: Report, gallery: Gallery, directory: Path) -> Path:
         dark={COLOUR_NAMES[colour]: dark for colour, dark in DARK.items()},
         table3=table3_tables([story.results for story in report.stories]),
         groups=_groups(report),
+        swept=gallery.sweep,
+        overview=cell_table(report.stories, {s.name: s.anchor for s in sections}),
+        folded=len(sections) > FEW_CELLS,
         networks={story.name: network_of(story) for story in report.stories},
         types=TYPES,
         sections=sections,
@@ -116,6 +127,7 @@ def _sections(report: Report, gallery: Gallery) -> Iterator[Section]:
         runs = gallery.runs[story.name]
         panels = {run: _panel(story, run, anchor, runs[run]) for run in runs}
         yield Section(
+            name=story.name,
             anchor=anchor,
             title=heading_of(story),
             summary=_summary(story),

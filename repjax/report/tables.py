@@ -5,9 +5,11 @@ from dataclasses import dataclass
 from math import isfinite
 from typing import SupportsFloat
 
+import numpy as np
+
 from repjax.architectures import ARCHITECTURES
 from repjax.report.figures.periodic import TYPES
-from repjax.report.intervals import Share
+from repjax.report.intervals import Share, share
 from repjax.report.means import (
     DASH,
     Entry,
@@ -17,7 +19,10 @@ from repjax.report.means import (
     notes,
     swept_headings,
 )
+from repjax.report.settings import swept_settings
 from repjax.report.story import Story
+from repjax.report.survival import survival
+from repjax.report.sweeps import varied_keys
 from repjax.results import CellResults
 
 MAX_SETS = 20
@@ -120,6 +125,43 @@ def _setting(text: str) -> Cell:
 
 def _runs(entry: Entry) -> Cell:
     return Cell(f"{entry.num_generalised}/{entry.num_runs}", entry.num_generalised)
+
+
+def cell_table(stories: Sequence[Story], anchors: Mapping[str, str]) -> Table:
+    """A row per cell, its settings as columns; `anchors` are the ids of their parts."""
+    keys = varied_keys(stories)
+    swept = swept_settings([story.results for story in stories])
+    rows = []
+    for story, texts in zip(stories, swept.values, strict=True):
+        value_of = dict(zip(swept.keys, texts, strict=True))
+        found = survival([story])
+        count = story.universality.generalised.count
+        generalised = share(count, story.results.num_runs)
+        number_of_key = story.universality.mean_num_key
+        rows.append(
+            [
+                Cell(story.results.group_name, target=anchors[story.name]),
+                Cell(ARCHITECTURES[story.results.cell.architecture].title),
+                *(_setting(value_of[key]) for key in keys),
+                *_share(generalised),
+                step(found.median if found else None),
+                decimal(number_of_key.value if number_of_key else None, 2),
+                number("test_loss", np.median(story.results.final("test_loss"))),
+            ]
+        )
+    names = [key.rpartition(".")[2] for key in keys]
+    return Table(
+        "Cells",
+        [
+            *("Group", "Network", *names, "Generalised", "%", "95 % interval"),
+            *("Median step", "Key irreps", "Test loss"),
+        ],
+        rows,
+        "Generalised: runs whose test accuracy ends at 0.99 or more. Median step: by "
+        "which half of all runs had generalised (Kaplan–Meier; runs that never did are "
+        "censored at their end). Key irreps: mean over the runs that generalised. Test "
+        "loss: median over all runs, in nats.",
+    )
 
 
 def seed_table(story: Story, panels: Mapping[int, str]) -> Table:

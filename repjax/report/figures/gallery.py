@@ -1,7 +1,8 @@
 """Which figures a report has: of each cell, and of the runs that get a panel."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from functools import partial
 from pathlib import Path
 
@@ -9,15 +10,24 @@ from matplotlib.figure import Figure
 
 from repjax.architectures import ARCHITECTURES
 from repjax.report.figures import anatomy, seeds, training
+from repjax.report.figures import sweeps as sweep_figures
 from repjax.report.figures.periodic import periodic_table
 from repjax.report.figures.picture import Picture, draw
+from repjax.report.settings import swept_settings
 from repjax.report.story import Report, Story
+from repjax.report.sweeps import sweeps
 
 MAX_PANELS = 64
 """Runs with figures of their own in a whole report, which keeps the page small."""
 
 MAX_PANELS_EACH = 8
 """Runs of one cell that get them unless asked; tables and statistics have all."""
+
+FEW_CELLS = 8
+"""In a report of more, single runs have no figures unless asked for."""
+
+MANY_CELLS = 40
+"""In a report of more, single cells have none either."""
 
 Plan = Iterator[tuple[str, str, str, Callable[[], Figure | None]]]
 
@@ -27,21 +37,40 @@ class Gallery:
     """Every figure of a report, written and ready for the page.
 
     Attributes:
+        sweep: what the sweep as a whole shows.
         periodic_table: None without any irrep.
         cells: name of a story → figures over its runs.
         runs: name of a story → index of a run → figures of that run.
     """
 
+    sweep: tuple[Picture, ...]
     periodic_table: Picture | None
     cells: dict[str, tuple[Picture, ...]]
     runs: dict[str, dict[int, tuple[Picture, ...]]]
 
 
 def write_figures(
-    report: Report, directory: Path, num_panels: int = MAX_PANELS_EACH
+    report: Report,
+    directory: Path,
+    num_panels: int | None = None,
+    of_cells: str | None = None,
 ) -> Gallery:
-    """Writes `directory`/figures as SVG and PDF, of `num_panels` runs of each cell."""
+    """Writes `directory`/figures as SVG and PDF.
+
+    Args:
+        report: what is told.
+        directory: gets the folder.
+        num_panels: runs of each cell with figures of their own; by default
+            `MAX_PANELS_EACH`, none in a report of more than `FEW_CELLS`.
+        of_cells: pattern on the names of cells that get figures at all; by default all,
+            none in a report of more than `MANY_CELLS`.
+    """
     folder = Path(directory) / "figures"
+    shown = with_figures(report.stories, of_cells)
+    if num_panels is None:
+        num_panels = MAX_PANELS_EACH if len(shown) <= FEW_CELLS else 0
+    room = max(1, MAX_PANELS // max(1, len(shown)))
+    num_panels = min(num_panels, room)
     table = draw(
         lambda: periodic_table(report.squares),
         folder,
@@ -50,9 +79,13 @@ def write_figures(
         "",
         "",
     )
-    cells, runs = {}, {}
+    cells: dict[str, tuple[Picture, ...]] = {}
+    runs: dict[str, dict[int, tuple[Picture, ...]]] = {}
     for story in report.stories:
         heading = heading_of(story)
+        if story.name not in shown:
+            cells[story.name], runs[story.name] = (), {}
+            continue
         cells[story.name] = _draw_all(_cell_plan(story), folder, story.name, heading)
         runs[story.name] = {
             run: _draw_all(
@@ -61,10 +94,19 @@ def write_figures(
                 f"{story.name}/seed_{seed}",
                 f"{heading}, seed {seed}",
             )
-            for run in runs_with_panel(report, story, num_panels)
+            for run in runs_with_panel(story, num_panels)
             for seed in [story.results.cell.seeds[run]]
         }
-    return Gallery(table, cells, runs)
+    swept = _draw_all(_sweep_plan(report.stories), folder, "sweep", "Sweep")
+    return Gallery(swept, table, cells, runs)
+
+
+def with_figures(stories: Sequence[Story], of_cells: str | None = None) -> set[str]:
+    """Return the names of the cells that get figures."""
+    names = {story.name for story in stories}
+    if of_cells is not None:
+        return {name for name in names if fnmatchcase(name, of_cells)}
+    return names if len(names) <= MANY_CELLS else set()
 
 
 def heading_of(story: Story) -> str:
@@ -75,19 +117,20 @@ def heading_of(story: Story) -> str:
 def network_of(story: Story) -> str:
     """Architecture, what was swept, and whether it was trained elsewhere."""
     results = story.results
-    parts = [ARCHITECTURES[results.cell.architecture].title, results.settings]
-    if story.imported:
-        parts.append("(imported)")
-    return " ".join(part for part in parts if part)
+    swept = swept_settings([results])
+    names = (key.rpartition(".")[2].replace("_", " ") for key in swept.keys)
+    values = (
+        f"{name} {value}" for name, value in zip(names, swept.values[0], strict=True)
+    )
+    network = ARCHITECTURES[results.cell.architecture].title
+    text = ", ".join([network, *values])
+    return f"{text} (imported)" if story.imported else text
 
 
-def runs_with_panel(
-    report: Report, story: Story, num_panels: int = MAX_PANELS_EACH
-) -> list[int]:
+def runs_with_panel(story: Story, num_panels: int) -> list[int]:
     """Runs that were taken apart first, then the others, as far as there is room."""
-    room = min(num_panels, max(1, MAX_PANELS // len(report.stories)))
     order = dict.fromkeys([*sorted(story.anatomies), *range(story.results.num_runs)])
-    return sorted(list(order)[:room])
+    return sorted(list(order)[:num_panels])
 
 
 def _draw_all(plan: Plan, folder: Path, name: str, heading: str) -> tuple[Picture, ...]:
@@ -96,6 +139,55 @@ def _draw_all(plan: Plan, folder: Path, name: str, heading: str) -> tuple[Pictur
         for figure, title, caption, plot in plan
     )
     return tuple(picture for picture in pictures if picture)
+
+
+def _sweep_plan(stories: Sequence[Story]) -> Plan:
+    """Name, title, caption and plot of the figures over a whole sweep."""
+    for sweep in sweeps(stories):
+        panels = sweep_figures.panels_of(sweep)
+        names = [key.rpartition(".")[2] for key in sweep.keys]
+        rest = (
+            f" Runs with any {' and '.join(sweep.pooled)} are pooled."
+            if sweep.pooled
+            else ""
+        )
+        if len(names) == 1:
+            for first in range(0, len(panels), sweep_figures.MOST_LINES):
+                some = list(panels.items())[first : first + sweep_figures.MOST_LINES]
+                yield (
+                    f"{names[0]}_{first // sweep_figures.MOST_LINES + 1}",
+                    f"Generalisation against {names[0]}",
+                    f"{_HOW_OFTEN} {_WHEN}",
+                    partial(sweep_figures.over_one_key, dict(some), names[0]),
+                )
+            continue
+        for panel, points in panels.items():
+            yield (
+                f"{names[0]}_{names[1]}/{panel.replace(' ', '_')}",
+                f"{panel}: generalisation over {names[0]} and {names[1]}",
+                f"{_COUNTED} {_WHEN_PHASE}{rest}",
+                partial(sweep_figures.phase_diagram, points, names),
+            )
+
+
+_HOW_OFTEN = (
+    "Above: share of the runs whose test accuracy ends at 0.99 or more, with its 95 % "
+    "Clopper–Pearson interval."
+)
+_WHEN = (
+    "Below: step by which half of the runs had generalised, with its 95 % interval; "
+    "runs that never did count as censored at their end (Kaplan–Meier), and there is "
+    "no point where the curve stays above one half."
+)
+_COUNTED = (
+    "Above: runs whose test accuracy ends at 0.99 or more, out of all; the deeper the "
+    "colour, the larger the share."
+)
+_WHEN_PHASE = (
+    "Below: step by which half of the runs had generalised, the deeper the earlier; "
+    "runs that never did count as censored at their end (Kaplan–Meier), and a dash "
+    "says that less than half did."
+)
 
 
 def _cell_plan(story: Story) -> Plan:

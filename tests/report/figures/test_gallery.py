@@ -146,11 +146,19 @@ def test_periodic_table_has_every_irrep_of_every_group():
 def test_runs_taken_apart_come_first_and_a_large_report_has_few_panels():
     story = tell(make_curves(num_runs=20))
     story = replace(story, anatomies={17: make_anatomy(story.results, 17)})
-    assert gallery.runs_with_panel(report_of(story), story) == [*range(7), 17]
-    assert gallery.runs_with_panel(report_of(story), story, 2) == [0, 17]
-    assert gallery.runs_with_panel(report_of(story), story, 0) == []
-    many = replace(report_of(story), stories=(story,) * 100)
-    assert gallery.runs_with_panel(many, story) == [17]
+    assert gallery.runs_with_panel(story, 8) == [*range(7), 17]
+    assert gallery.runs_with_panel(story, 2) == [0, 17]
+    assert gallery.runs_with_panel(story, 0) == []
+
+
+@pytest.mark.parametrize(
+    ("count", "pattern", "shown"),
+    [(40, None, 40), (41, None, 0), (41, "cell_1?", 10), (3, "cell_2", 1)],
+)
+def test_of_many_cells_those_that_are_asked_for_have_figures(count, pattern, shown):
+    story = tell(make_curves())
+    stories = [replace(story, name=f"cell_{i}") for i in range(count)]
+    assert len(gallery.with_figures(stories, pattern)) == shown
 
 
 @pytest.fixture(scope="module")

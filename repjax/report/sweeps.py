@@ -1,0 +1,107 @@
+"""What a sweep shows: how often and when runs generalise, against what was varied."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+from repjax.architectures import ARCHITECTURES
+from repjax.report.intervals import Share, share
+from repjax.report.settings import swept_settings
+from repjax.report.story import Story
+from repjax.report.survival import Survival, survival
+
+
+@dataclass(frozen=True)
+class Point:
+    """The runs of one group and architecture at some values of the swept keys.
+
+    Attributes:
+        group: name of the group.
+        architecture: of the networks.
+        values: text of the value of each key.
+        generalised: runs that end with a test accuracy of at least 0.99.
+        survival: when they did; None if no training was measured.
+    """
+
+    group: str
+    architecture: str
+    values: tuple[str, ...]
+    generalised: Share
+    survival: Survival | None
+
+    @property
+    def line(self) -> str:
+        """What the points of one line or panel have in common."""
+        return f"{self.group} {ARCHITECTURES[self.architecture].title}"
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """Points over one key or two; runs that differ in other keys are pooled.
+
+    Attributes:
+        keys: dotted keys.
+        points: by group, architecture and values.
+        pooled: the swept keys that are not among `keys`.
+    """
+
+    keys: tuple[str, ...]
+    points: tuple[Point, ...]
+    pooled: tuple[str, ...]
+
+
+def varied_keys(stories: Sequence[Story]) -> tuple[str, ...]:
+    """Return the dotted keys of settings that a sweep varied, with two values at least.
+
+    Of imported networks, whose training was not measured, none.
+    """
+    trained = [story for story in stories if not story.imported]
+    swept = swept_settings([story.results for story in trained])
+    return tuple(
+        key
+        for i, key in enumerate(swept.keys)
+        if len({values[i] for values in swept.values}) > 1
+    )
+
+
+def sweeps(stories: Sequence[Story]) -> list[Sweep]:
+    """Return one sweep over the only key, or one over each pair of keys."""
+    keys = varied_keys(stories)
+    if len(keys) <= 1:
+        return [_sweep(stories, keys, keys)] if keys else []
+    return [_sweep(stories, pair, keys) for pair in combinations(keys, 2)]
+
+
+def _sweep(
+    stories: Sequence[Story], keys: tuple[str, ...], every: tuple[str, ...]
+) -> Sweep:
+    members: dict[tuple[str, str, tuple[str, ...]], list[Story]] = {}
+    swept = swept_settings([story.results for story in stories])
+    for story, texts in zip(stories, swept.values, strict=True):
+        if story.imported:
+            continue
+        value_of = dict(zip(swept.keys, texts, strict=True))
+        values = tuple(value_of[key] for key in keys)
+        place = (story.results.group_name, story.results.cell.architecture, values)
+        members.setdefault(place, []).append(story)
+    points = [
+        Point(group, architecture, values, _generalised(same), survival(same))
+        for (group, architecture, values), same in members.items()
+    ]
+    points.sort(
+        key=lambda p: (p.group, p.architecture, [in_order(x) for x in p.values])
+    )
+    return Sweep(keys, tuple(points), tuple(key for key in every if key not in keys))
+
+
+def in_order(value: str) -> tuple[int, float, str]:
+    """Return a key that sorts numbers by size, and words after them."""
+    try:
+        return 0, float(value), ""
+    except ValueError:
+        return 1, 0.0, value
+
+
+def _generalised(stories: Sequence[Story]) -> Share:
+    count = sum(story.universality.generalised.count for story in stories)
+    return share(count, sum(story.results.num_runs for story in stories))
