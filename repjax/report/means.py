@@ -1,5 +1,6 @@
 """What Table 3 says: means over runs, and the paper's value for each of them."""
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
@@ -129,10 +130,11 @@ def build_rows(results: Iterable[CellResults]) -> list[Row]:
         group: i for i, group in enumerate(dict.fromkeys(k[0] for k in paper_values()))
     }
 
-    def place(cell: CellResults) -> tuple[int, str, bool, str]:
+    def place(cell: CellResults) -> tuple[int, list, str, bool, list, str]:
         from_file = cell.cell.group != cell.group_name
         position = rank.get(cell.cell.group, len(rank))
-        return position, cell.group_name, from_file, cell.settings
+        name, settings = cell.group_name, cell.settings
+        return position, natural(name), name, from_file, natural(settings), settings
 
     ordered = sorted(results, key=place)
     swept = swept_settings(ordered)
@@ -141,13 +143,21 @@ def build_rows(results: Iterable[CellResults]) -> list[Row]:
         for cell, texts in zip(ordered, swept.values, strict=True)
     }
     rows = []
-    for (_, group, from_file, settings), cells in groupby(ordered, place):
+    for (_, _, group, from_file, _, settings), cells in groupby(ordered, place):
         by_architecture: dict[str, list[CellResults]] = {}
         for cell in (same := list(cells)):
             by_architecture.setdefault(cell.cell.architecture, []).append(cell)
         entries = {name: _mean(members) for name, members in by_architecture.items()}
         rows.append(Row(group, settings, entries, from_file, values[id(same[0])]))
     return rows
+
+
+def natural(text: str) -> list[tuple[str, float]]:
+    """Return a key that sorts numbers in a text by their size: D9 before D10."""
+    parts = re.findall(r"(\D*)(\d*\.?\d*)", text)
+    return [
+        (word, float(digits) if digits.strip(".") else -1.0) for word, digits in parts
+    ]
 
 
 def _mean(cells: Sequence[CellResults]) -> Entry:
