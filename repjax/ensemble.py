@@ -75,9 +75,7 @@ class Ensemble:
         used = np.array((devices or jax.devices())[: self.plan.devices])
         self._on_cpu = used[0].platform == "cpu"
         order = build_group(cells[0].group).order
-        # On CPUs a sum is not to depend on how many pairs another run has.
-        in_one = self._on_cpu and order**2 <= self.plan.block
-        self.capacity = order**2 if in_one else num_pairs_of(self._frame.cell)
+        self.capacity = num_pairs_of(self._frame.cell)
         self.mesh = Mesh(
             used.reshape(teams, sharing),
             ("run", "pair"),
@@ -249,7 +247,7 @@ class Ensemble:
     def _train(self) -> Callable[..., tuple[RunState, Array]]:
         at_once, on_cpu = self.plan.at_once, self._on_cpu
         blocks = Blocks(
-            size=None if self.capacity == self.model.order**2 else self.plan.block,
+            size=self.plan.block,
             skip_empty=on_cpu and at_once == 1,
             segments=self.plan.segments,
             axis="pair" if self.plan.sharing > 1 else None,

@@ -40,8 +40,8 @@ def test_cores_take_their_runs_one_by_one(runs):
     assert plan.width >= runs
 
 
-def test_few_pairs_take_one_block_of_all_on_a_core():
-    for group, block in (("C15", 225), ("D6", 144), ("S4", CPU_BLOCK)):
+def test_few_pairs_take_smaller_blocks_on_a_core():
+    for group, block in (("S3", 36), ("D6", 144), ("S4", 144), ("A5", CPU_BLOCK)):
         cell = dataclasses.replace(paper_cell("C113", "mlp"), group=group)
         assert make_plan(cell, 2, True, 32 * GIB).block == block
 
