@@ -19,11 +19,12 @@ from absl import flags
 
 from benchmarks import timing
 from benchmarks.train_step import trainer
-from repjax import backend, command_line
-from repjax.config import CellConfig
+from repjax import command_line
+from repjax.engine import backend
+from repjax.engine.plan import num_parameters
 from repjax.groups import build_group
-from repjax.plan import num_parameters
-from repjax.rules import ConfigError
+from repjax.settings.config import CellConfig
+from repjax.settings.rules import ConfigError
 
 _FLAGS = flags.FlagValues()
 _OUT = flags.DEFINE_string("out", None, "File of the rows.", flag_values=_FLAGS)

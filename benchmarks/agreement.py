@@ -14,12 +14,13 @@ from typing import Any
 from absl import flags
 
 from benchmarks import timing
-from repjax import backend, command_line
-from repjax.config import flatten
-from repjax.files import as_path
+from repjax import command_line
+from repjax.engine import backend
 from repjax.report.means import NOT_TRAINING, headings
-from repjax.results import CellResults, load_workdir
-from repjax.rules import ConfigError
+from repjax.settings.config import flatten
+from repjax.settings.rules import ConfigError
+from repjax.storage.files import as_path
+from repjax.storage.results import CellResults, load_workdir
 
 _FLAGS = flags.FlagValues()
 _REFERENCE = flags.DEFINE_string(

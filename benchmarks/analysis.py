@@ -17,8 +17,9 @@ import numpy as np
 from absl import flags
 
 from benchmarks import timing
-from repjax import backend, command_line
-from repjax.ensemble import Ensemble
+from repjax import command_line
+from repjax.engine import backend
+from repjax.engine.ensemble import Ensemble
 from repjax.groups import Group, build_group, real_irreps
 
 _FLAGS = flags.FlagValues()

@@ -18,9 +18,11 @@ from absl import flags
 
 from benchmarks import timing
 from benchmarks.train_step import TURN_SECONDS, trainer
-from repjax import backend, command_line, step
-from repjax.config import CellConfig
+from repjax import command_line
+from repjax.engine import backend
 from repjax.groups import build_group
+from repjax.settings.config import CellConfig
+from repjax.training import step
 
 _FLAGS = flags.FlagValues()
 _CELLS = flags.DEFINE_string(

@@ -18,13 +18,13 @@ from absl import flags
 from tabulate import tabulate
 
 from repjax import command_line, published, table3
-from repjax.config import CellConfig
-from repjax.files import write_text
 from repjax.reference.formats import short_name
 from repjax.reference.runs import PublishedRun, read_run, require_torch
-from repjax.results import CellResults
-from repjax.rules import ConfigError
-from repjax.workdirs import cell_directories
+from repjax.settings.config import CellConfig
+from repjax.settings.rules import ConfigError
+from repjax.storage.files import write_text
+from repjax.storage.results import CellResults
+from repjax.storage.workdirs import cell_directories
 
 _FLAGS = flags.FlagValues()
 _OUT = flags.DEFINE_string(

@@ -18,9 +18,10 @@ from typing import Any
 from absl import flags
 
 from benchmarks import timing
-from repjax import backend, command_line
+from repjax import command_line
+from repjax.engine import backend
 from repjax.reference.runs import require_torch
-from repjax.rules import ConfigError
+from repjax.settings.rules import ConfigError
 
 _FLAGS = flags.FlagValues()
 _PUBLISHED = flags.DEFINE_string(

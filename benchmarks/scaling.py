@@ -26,10 +26,11 @@ from matplotlib.figure import Figure
 from benchmarks import timing
 from benchmarks.train_step import trainer
 from experiments import base
-from repjax import backend, command_line
-from repjax.config import CellConfig, from_config_dict
+from repjax import command_line
+from repjax.engine import backend
 from repjax.groups import build_group
-from repjax.sweep import expand
+from repjax.settings.config import CellConfig, from_config_dict
+from repjax.settings.sweep import expand
 
 _FLAGS = flags.FlagValues()
 _OUT = flags.DEFINE_string("out", None, "File of the rows.", flag_values=_FLAGS)

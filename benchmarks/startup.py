@@ -19,7 +19,8 @@ from typing import Any
 from absl import flags
 
 from benchmarks import timing
-from repjax import backend, command_line
+from repjax import command_line
+from repjax.engine import backend
 
 _FLAGS = flags.FlagValues()
 _CELLS = flags.DEFINE_string(

@@ -21,13 +21,13 @@ import numpy as np
 from tabulate import tabulate
 
 from experiments import table3
-from repjax import backend
-from repjax.config import CellConfig, from_config_dict
-from repjax.files import write_text
+from repjax.engine import backend
+from repjax.engine.manifest import commit
 from repjax.groups import build_group
-from repjax.manifest import commit
-from repjax.rules import ConfigError
-from repjax.sweep import estimate_cost, expand
+from repjax.settings.config import CellConfig, from_config_dict
+from repjax.settings.rules import ConfigError
+from repjax.settings.sweep import estimate_cost, expand
+from repjax.storage.files import write_text
 
 GEMM_SIZE = 3000
 """Rows of the square matrices whose product is the machine's own rate."""

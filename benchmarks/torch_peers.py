@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 import torch
 
-from repjax.config import CellConfig
-from repjax.data import labels
 from repjax.groups import build_group
+from repjax.settings.config import CellConfig
+from repjax.tasks.pairs import labels
 
 Weights = Mapping[str, torch.Tensor]
 

@@ -26,10 +26,11 @@ import numpy as np
 from absl import flags
 
 from benchmarks import timing
-from repjax import backend, command_line
-from repjax.config import CellConfig
-from repjax.ensemble import Ensemble
-from repjax.parts import build_ensemble
+from repjax import command_line
+from repjax.engine import backend
+from repjax.engine.ensemble import Ensemble
+from repjax.engine.parts import build_ensemble
+from repjax.settings.config import CellConfig
 
 _FLAGS = flags.FlagValues()
 _CELLS = flags.DEFINE_string(

@@ -1,8 +1,10 @@
 """Every group of order 2 to 31 that a family gives: cyclic, dihedral, S_n and A_n.
 
 Command: python -m repjax.main --config=experiments/small_groups.py --workdir=runs/small
-Cost: see results/small_groups.
-Result: see results/small_groups.
+Cost: 4 min 22 s on 2 cores, 30 compilations included.
+Result: all 384 runs fit their training pairs; none of the groups of order up to 9
+generalises, of those of order 26 to 31 the cyclic ones do in 33 of 48 runs, the
+dihedral ones in 19 of 24. D12 does in 7 of 8, S4 in none (results/small_groups).
 """
 
 from ml_collections import ConfigDict

@@ -19,10 +19,10 @@ from typing import Any, NoReturn
 from absl import flags
 from ml_collections import ConfigDict
 
-from repjax.config import Config, rules_of
-from repjax.files import as_path, is_local
 from repjax.output import forgiving_output
-from repjax.rules import ConfigError, check_key
+from repjax.settings.config import Config, rules_of
+from repjax.settings.rules import ConfigError, check_key
+from repjax.storage.files import as_path, is_local
 
 BAD_INPUT = 2
 

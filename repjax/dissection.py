@@ -13,21 +13,21 @@ from jaxtyping import Float
 
 from repjax.analysis.anatomy import activation_maps, dissect, logit_map
 from repjax.analysis.basis import Basis, build_basis
-from repjax.groups import Irrep, build_fourier, build_group, real_irreps
-from repjax.metrics import COUNTS, PER_IRREP, SCALARS
-from repjax.models import Model, build_model
-from repjax.parts import build_ensemble
-from repjax.report.story import Anatomy, NeuronMaps
-from repjax.results import CellResults
-from repjax.rounds import Round, round_of
-from repjax.saved import (
+from repjax.engine.parts import build_ensemble
+from repjax.engine.saved import (
     blank_metrics,
     latest_step,
     read_networks,
     reevaluate,
     runs_of_cell,
 )
-from repjax.state import RunState
+from repjax.groups import Irrep, build_fourier, build_group, real_irreps
+from repjax.metrics import COUNTS, PER_IRREP, SCALARS
+from repjax.models import Model, build_model
+from repjax.report.story import Anatomy, NeuronMaps
+from repjax.storage.results import CellResults
+from repjax.storage.rounds import Round, round_of
+from repjax.training.state import RunState
 
 MAX_NEURONS = 8
 """Neurons of a cluster whose activations are kept; of S5's sign cluster 7 are all."""

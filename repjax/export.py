@@ -20,14 +20,14 @@ from absl import flags
 from jaxtyping import Int
 
 from repjax import command_line
-from repjax.config import CellConfig
-from repjax.files import as_path, write_atomically
 from repjax.groups import build_group
 from repjax.groups.families import build_permutations
 from repjax.reference.formats import tensor_name, zero_biases
-from repjax.rounds import round_of
-from repjax.rules import ConfigError
-from repjax.workdirs import parse_step, read_cell
+from repjax.settings.config import CellConfig
+from repjax.settings.rules import ConfigError
+from repjax.storage.files import as_path, write_atomically
+from repjax.storage.rounds import round_of
+from repjax.storage.workdirs import parse_step, read_cell
 
 _FLAGS = flags.FlagValues()
 _WORKDIR = flags.DEFINE_string(
@@ -112,7 +112,7 @@ def read_checkpoint(workdir: Path, name: str, step: int | None = None) -> Export
         seeds = ", ".join(map(str, cell.seeds))
         raise ConfigError(f"--run: '{name}': {cell_name} has the seeds {seeds}")
 
-    from repjax.saved import latest_step, read_networks, runs_of_cell
+    from repjax.engine.saved import latest_step, read_networks, runs_of_cell
 
     past = round_of(directory)
     if past is None or latest_step(past) is None:

@@ -13,11 +13,11 @@ from ml_collections import config_flags
 
 from repjax import command_line
 from repjax.command_line import STOPPED, usable_directory
-from repjax.config import CellConfig, from_config_dict
-from repjax.forecast import describe, describe_shards
-from repjax.rounds import group
-from repjax.rules import ConfigError
-from repjax.sweep import expand, parse_shard, take_shard
+from repjax.engine.forecast import describe, describe_shards
+from repjax.settings.config import CellConfig, from_config_dict
+from repjax.settings.rules import ConfigError
+from repjax.settings.sweep import expand, parse_shard, take_shard
+from repjax.storage.rounds import group
 
 _FLAGS = flags.FlagValues()
 _CONFIG = config_flags.DEFINE_config_file(
@@ -82,7 +82,7 @@ def main() -> None:
     if cells:
         train(cells, workdir, request)
         return
-    from repjax.manifest import write_manifest
+    from repjax.engine.manifest import write_manifest
 
     write_manifest(workdir, cells, request)  # so merging knows it for a shard
     print(f"repjax: no run is left for shard {_SHARD.value}")
@@ -93,14 +93,15 @@ def train(
 ) -> None:
     """Trains all cells, and after each writes the tables of what is there."""
     # jax, only once the input is known to be good.
-    from repjax import backend, hosts
-    from repjax.manifest import write_manifest
-    from repjax.placement import frame_of, plan_for
-    from repjax.progress import Progress, build_progress
+    from repjax.engine import backend
+    from repjax.engine.manifest import write_manifest
+    from repjax.engine.placement import frame_of, plan_for
+    from repjax.engine.progress import Progress, build_progress
+    from repjax.engine.train import Stopped, claim_directory, train_sweep
     from repjax.report.seeds import write_seeds
     from repjax.report.table3 import print_table3, write_table3
-    from repjax.results import load_workdir
-    from repjax.train import Stopped, claim_directory, train_sweep
+    from repjax.storage import hosts
+    from repjax.storage.results import load_workdir
 
     def begin() -> None:
         load_workdir(workdir)  # a damaged file of a cell of another sweep is known now
@@ -135,7 +136,7 @@ def train(
 
 def join_processes() -> None:
     """Makes the devices of all hosts of a slice one mesh."""
-    from repjax import hosts
+    from repjax.storage import hosts
 
     try:
         hosts.join()

@@ -18,11 +18,11 @@ from absl import flags
 
 from repjax import command_line
 from repjax.command_line import usable_directory
-from repjax.config import SWEEPABLE, CellConfig, flatten
 from repjax.reference.formats import PAPER
 from repjax.reference.runs import PublishedRun, read_run, require_torch
-from repjax.results import TRAJECTORY
-from repjax.rules import ConfigError
+from repjax.settings.config import SWEEPABLE, CellConfig, flatten
+from repjax.settings.rules import ConfigError
+from repjax.storage.results import TRAJECTORY
 
 _FLAGS = flags.FlagValues()
 _WORKDIR = flags.DEFINE_string(
@@ -66,8 +66,8 @@ def write_runs(
         failures: runs that failed before, with which the result begins.
     """
     # jax, only once there is something to import.
-    from repjax import backend
-    from repjax.manifest import write_manifest
+    from repjax.engine import backend
+    from repjax.engine.manifest import write_manifest
 
     backend.prepare()
     backend.require_devices()
@@ -125,10 +125,10 @@ def write_cell(cell: CellConfig, runs: Sequence[PublishedRun], workdir: Path) ->
     """
     import jax
 
-    from repjax.checkpoint import Checkpoints
-    from repjax.parts import build_ensemble
-    from repjax.saved import blank_metrics, evaluation_steps
-    from repjax.train import claim_directory
+    from repjax.engine.parts import build_ensemble
+    from repjax.engine.saved import blank_metrics, evaluation_steps
+    from repjax.engine.train import claim_directory
+    from repjax.storage.checkpoint import Checkpoints
 
     directory = workdir / cell.name
     claim_directory(cell, directory)

@@ -12,13 +12,18 @@ from absl import flags
 
 from repjax import command_line
 from repjax.command_line import usable_directory
-from repjax.config import CellConfig
-from repjax.files import as_path
 from repjax.groups import build_group
-from repjax.results import CellResults
-from repjax.rounds import Round, round_of
-from repjax.rules import ConfigError
-from repjax.workdirs import cell_directories, check_distinct, missing, wanted_seeds
+from repjax.settings.config import CellConfig
+from repjax.settings.rules import ConfigError
+from repjax.storage.files import as_path
+from repjax.storage.results import CellResults
+from repjax.storage.rounds import Round, round_of
+from repjax.storage.workdirs import (
+    cell_directories,
+    check_distinct,
+    missing,
+    wanted_seeds,
+)
 
 _FLAGS = flags.FlagValues()
 _WORKDIRS = flags.DEFINE_multi_string(
@@ -67,10 +72,10 @@ def final_results(directories: Sequence[Path]) -> list[CellResults]:
 
     A cell without results, as networks are that were imported, gets them.
     """
-    from repjax import backend
-    from repjax.placement import fit_together, frame_of
-    from repjax.programs import Programs, program_key
-    from repjax.saved import reevaluate
+    from repjax.engine import backend
+    from repjax.engine.placement import fit_together, frame_of
+    from repjax.engine.programs import Programs, program_key
+    from repjax.engine.saved import reevaluate
 
     backend.prepare()
     backend.require_devices()

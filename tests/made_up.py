@@ -6,9 +6,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from experiments.base import get_config
-from repjax.config import CellConfig, RunSettings, from_config_dict
 from repjax.metrics import COUNTS, PER_IRREP, SCALARS
-from repjax.results import CellResults
+from repjax.settings.config import CellConfig, RunSettings, from_config_dict
+from repjax.storage.results import CellResults
 
 IRREPS = ("trivial", "sign", "2d", "standard")
 

@@ -3,7 +3,7 @@
 import ast
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from graphlib import TopologicalSorter
 from pathlib import Path
 
@@ -12,84 +12,69 @@ import pytest
 REPOSITORY = Path(__file__).resolve().parents[1]
 MAX_LINES = 400
 
-# Part of repjax (a module, or a package with all of its modules) → what it may import.
-# A new part starts with a row here: say where it stands before writing it.
+# Room of repjax (a folder, or a module beside them) → the rooms that it may import.
+# A new room starts with a row here: say where it stands before furnishing it.
 MAY_IMPORT = {
     "__init__": "",
-    # Settings, files and names: known to many, knowing nobody.
-    "rules": "",
-    "files": "rules",
     "metrics": "",
-    "architectures": "rules",
-    "config": "architectures rules",
-    # The core, one run at a time. `typing` names jax's Array, `groups` must not.
     "typing": "",
-    "hosts": "",
-    "limits": "",
-    "backend": "limits rules",
+    # What is trained, one run at a time. `typing` names jax's Array, `groups` must not.
     "groups": "",
-    "data": "typing groups",
-    "models": "typing groups data config rules",
-    "losses": "typing groups data models",
-    "optim": "typing config",
-    "state": "typing groups data models losses optim",
-    "blocks": "typing",
-    "step": "typing groups data models losses optim state config blocks",
-    "analysis": "typing groups data models losses metrics",
-    # All runs of a cell, and the host.
-    "plan": "architectures config groups rules sweep data analysis",
-    "forecast": "config groups plan rounds sweep",
-    "placement": "limits config data groups plan",
-    "ensemble": "hosts limits typing groups data models losses optim state blocks step"
-    " analysis plan placement config metrics backend",
-    "parts": "config ensemble placement state",
-    "programs": "config ensemble parts placement groups",
-    "checkpoint": "hosts files",
-    "lease": "",
-    "lock": "files lease rules",
-    "results": "config rules files metrics",
-    "progress": "config files metrics results",
-    "rounds": "config files groups rules",
-    "snapshots": "files rounds rules",
-    "saved": "groups analysis state ensemble parts placement programs checkpoint config"
-    " metrics results rounds snapshots",
-    "train": "hosts typing groups data models losses optim state step analysis plan"
-    " ensemble parts placement programs checkpoint lease lock config rules files"
-    " metrics results rounds saved snapshots progress",
-    "manifest": "backend config files rules placement",
-    "sweep": "architectures config rules groups data",
-    "workdirs": "config rules files groups data rounds sweep",
-    "reference": "config rules groups",
-    # From the command line to files, from files to pages.
+    "tasks": "typing groups",
+    "settings": "groups tasks",
+    "models": "typing groups tasks settings",
+    "training": "typing tasks settings models",
+    "analysis": "typing metrics groups tasks models training",
+    # Many runs on devices, and what they leave behind.
+    "storage": "metrics groups settings",
+    "engine": "typing metrics groups tasks settings models training analysis storage",
+    # Numbers of many runs, and how they are told.
+    "statistics": "metrics storage",
+    "reference": "groups settings",
     "output": "",
-    "command_line": "config files output rules",
-    "report": "architectures reference command_line config rules files metrics groups"
-    " results",
+    "command_line": "output settings storage",
+    "report": "metrics groups settings storage statistics reference command_line",
     # From checkpoints to what a report tells of single networks.
-    "dissection": "groups analysis models state parts rounds saved metrics results"
-    " report",
+    "dissection": "metrics groups models training analysis storage engine report",
 }
-# Programs: each may import every part above, none may be imported.
+# Programs: each may import every room above, none may be imported.
 PROGRAMS = ("main", "table3", "published", "export", "report.__main__")
 MAY_IMPORT |= dict.fromkeys(PROGRAMS, " ".join(MAY_IMPORT))
 
 # Exact or plain Python: fast to import, testable to the last digit.
-WITHOUT_JAX = (
-    "rules files limits metrics architectures config groups results progress report"
-    " reference command_line"
-)
+WITHOUT_JAX = [
+    "groups",
+    "settings",
+    "statistics",
+    "reference",
+    "report",
+    "command_line",
+    "output",
+    "metrics",
+    "storage.files",
+    "storage.lease",
+    "storage.lock",
+    "storage.results",
+    "storage.rounds",
+    "storage.snapshots",
+    "storage.workdirs",
+    "engine.limits",
+    "engine.plan",
+    "engine.forecast",
+    "engine.progress",
+]
 JAX = {"jax", "jaxlib", "flax", "optax", "orbax", "chex"}
 # After training the runs of a cell are rows of a table, no axis of a program.
-TABLES_OF_RUNS = "results progress report"
+TABLES_OF_RUNS = ("storage.results", "engine.progress", "report", "statistics")
 SETTINGS = ("config", "cell", "settings", "flags")
 
 ONLY_IN = {
-    "vmap": "ensemble",
-    "shard_map": "ensemble",
-    "Mesh": "ensemble",
-    "make_mesh": "ensemble",
-    "NamedSharding": "ensemble",
-    "PartitionSpec": "ensemble",
+    "vmap": "engine.ensemble",
+    "shard_map": "engine.ensemble",
+    "Mesh": "engine.ensemble",
+    "make_mesh": "engine.ensemble",
+    "NamedSharding": "engine.ensemble",
+    "PartitionSpec": "engine.ensemble",
     "pmap": None,
 }
 
@@ -104,11 +89,18 @@ def name_of(path: Path) -> str:
 
 
 def part_of(path: Path) -> str:
-    """The module or package; the program of a package is a part of its own."""
-    name, *inside = path.relative_to(REPOSITORY / "repjax").parts
-    if inside == ["__main__.py"]:
-        return f"{name}.__main__"
-    return name.removesuffix(".py")
+    """The dotted name within repjax: of a module, `room.module` where it has a room."""
+    return ".".join(path.relative_to(REPOSITORY / "repjax").with_suffix("").parts)
+
+
+def room_of(part: str) -> str:
+    """The folder of a module, or itself; the program of a folder is its own room."""
+    return part if part in MAY_IMPORT else part.partition(".")[0]
+
+
+def is_one_of(part: str, parts: Collection[str]) -> bool:
+    """Whether these name the module or its room."""
+    return part in parts or room_of(part) in parts
 
 
 def imports(tree: ast.AST) -> Iterator[tuple[int, str]]:
@@ -122,19 +114,20 @@ def imports(tree: ast.AST) -> Iterator[tuple[int, str]]:
 
 
 def wrong_arrows(part: str, tree: ast.AST) -> Iterator[str]:
-    allowed = {part, *MAY_IMPORT[part].split()}
+    room = room_of(part)
+    allowed = {room, *MAY_IMPORT[room].split()}
     for line, name in imports(tree):
         package, *inside = name.split(".")
         if package == "":
-            yield f"{line}: relative import; write `from repjax.{part} import …`"
+            yield f"{line}: relative import; write `from repjax.{room} import …`"
         elif package == "experiments":
             yield f"{line}: imports experiments, which are the user's"
         elif package == "repjax" and inside and inside[0] != "__version__":
             if inside[0] not in allowed:
-                yield f"{line}: {part} must not import {inside[0]}"
-        elif package == "orbax" and part != "checkpoint":
+                yield f"{line}: {room} must not import {inside[0]}"
+        elif package == "orbax" and part != "storage.checkpoint":
             yield f"{line}: only checkpoint imports orbax"
-        elif package in JAX and part in WITHOUT_JAX.split():
+        elif package in JAX and is_one_of(part, WITHOUT_JAX):
             yield f"{line}: {part} works without {package}"
         elif name == "__future__.annotations":
             yield f"{line}: jaxtyping checks no signature that is a string"
@@ -155,7 +148,7 @@ def misplaced_names(part: str, tree: ast.AST) -> Iterator[str]:
 
 def run_axes(part: str, tree: ast.AST) -> Iterator[str]:
     """Annotations such as Float[Array, "run pair"] where one run is all there is."""
-    if part in ("ensemble", *TABLES_OF_RUNS.split()):
+    if is_one_of(part, ("engine.ensemble", *TABLES_OF_RUNS)):
         return
     for node in ast.walk(tree):
         match node:
@@ -193,8 +186,8 @@ def faults(part: str, source: str) -> list[str]:
 @pytest.mark.parametrize("path", SOURCES, ids=name_of)
 def test_module_keeps_to_its_place(path):
     part = part_of(path)
-    assert part in MAY_IMPORT, (
-        f"{part} has no row in MAY_IMPORT: say what it may import"
+    assert room_of(part) in MAY_IMPORT, (
+        f"{room_of(part)} has no row in MAY_IMPORT: say what it may import"
     )
     assert faults(part, path.read_text()) == []
 
@@ -220,10 +213,35 @@ def test_table_of_imports_has_no_cycle():
     assert set(order) == set(MAY_IMPORT)
 
 
-@pytest.mark.parametrize("module", ["repjax.groups", "repjax.results", "repjax.plan"])
+def test_modules_of_a_room_have_no_cycle_either():
+    modules = {part_of(path): path for path in SOURCES}
+
+    def imported(path: Path) -> Iterator[str]:
+        for _, dotted in imports(ast.parse(path.read_text())):
+            name = dotted.removeprefix("repjax.")
+            yield from (name, name.rpartition(".")[0])
+
+    graph = {
+        part: {name for name in imported(path) if name in modules and name != part}
+        for part, path in modules.items()
+    }
+    assert len([*TopologicalSorter(graph).static_order()]) == len(modules)
+
+
+def test_every_room_says_what_lives_in_it():
+    for path in SOURCES:
+        if path.name == "__init__.py" and path.parent.name != "repjax":
+            doc = ast.get_docstring(ast.parse(path.read_text()))
+            assert doc and len(doc) > 60, name_of(path)
+
+
+WITHOUT_LOADING_JAX = ["groups", "storage.results", "engine.plan", "storage.rounds"]
+
+
+@pytest.mark.parametrize("module", WITHOUT_LOADING_JAX)
 def test_module_does_not_load_jax(module):
     """Not even by way of another package."""
-    code = f"import sys, {module}; sys.exit('jax' in sys.modules)"
+    code = f"import sys, repjax.{module}; sys.exit('jax' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, check=False)
     assert done.returncode == 0
 
@@ -231,23 +249,27 @@ def test_module_does_not_load_jax(module):
 @pytest.mark.parametrize(
     ("part", "source", "fault"),
     [
-        ("losses", "from repjax.train import train_cell", "must not import train"),
-        ("losses", "from repjax import step", "must not import step"),
-        ("data", "def f():\n    import repjax.models.mlp", "must not import models"),
-        ("train", "from repjax import main", "must not import main"),
-        ("groups", "from .group import Group", "relative import"),
-        ("groups", "import jax.numpy as jnp", "works without jax"),
-        ("report", "from repjax.ensemble import Ensemble", "must not import ensemble"),
-        ("report", "from repjax import dissection", "must not import dissection"),
-        ("train", "import orbax.checkpoint as ocp", "only checkpoint"),
-        ("sweep", "from experiments import base", "which are the user's"),
-        ("step", "from __future__ import annotations", "a string"),
-        ("analysis", "y = jax.vmap(f)(x)", "vmap belongs in ensemble"),
-        ("train", "from jax.sharding import Mesh as M", "Mesh belongs in ensemble"),
-        ("ensemble", "jax.pmap(f)", "pmap belongs in no file"),
-        ("step", "def f(x: Float[Array, 'run pair']): ...", "run axis"),
-        ("train", "cell.config.get('num_steps', 10)", "default for a setting"),
-        ("train", "getattr(config, 'num_steps', 10)", "default for a setting"),
+        (
+            "training.losses",
+            "from repjax.engine.train import train_sweep",
+            "must not import engine",
+        ),
+        ("tasks.pairs", "def f():\n    import repjax.models.mlp", "not import models"),
+        ("engine.train", "from repjax import main", "must not import main"),
+        ("groups.group", "from .group import Group", "relative import"),
+        ("groups.group", "import jax.numpy as jnp", "works without jax"),
+        ("engine.plan", "import jax", "works without jax"),
+        ("report.page", "from repjax.engine.train import x", "must not import engine"),
+        ("report.page", "from repjax import dissection", "not import dissection"),
+        ("engine.train", "import orbax.checkpoint as ocp", "only checkpoint"),
+        ("settings.sweep", "from experiments import base", "which are the user's"),
+        ("training.step", "from __future__ import annotations", "a string"),
+        ("analysis.passes", "y = jax.vmap(f)(x)", "vmap belongs in engine.ensemble"),
+        ("engine.train", "from jax.sharding import Mesh as M", "Mesh belongs in"),
+        ("engine.ensemble", "jax.pmap(f)", "pmap belongs in no file"),
+        ("training.step", "def f(x: Float[Array, 'run pair']): ...", "run axis"),
+        ("engine.train", "cell.config.get('num_steps', 10)", "default for a setting"),
+        ("engine.train", "getattr(config, 'num_steps', 1)", "default for a setting"),
     ],
 )
 def test_fault_is_found(part, source, fault):
@@ -258,12 +280,12 @@ def test_fault_is_found(part, source, fault):
 @pytest.mark.parametrize(
     ("part", "source"),
     [
-        ("train", "from repjax.ensemble import Ensemble"),
-        ("manifest", "from repjax import __version__"),
-        ("checkpoint", "import orbax.checkpoint as ocp"),
-        ("ensemble", "jax.shard_map(jax.vmap(f), mesh=Mesh(devices, ('run',)))"),
-        ("results", "def f(x: Float[np.ndarray, 'run evaluation']): ..."),
-        ("config", "stored.get(key), os.environ.get('HOME', '')"),
+        ("engine.train", "from repjax.engine.ensemble import Ensemble"),
+        ("engine.manifest", "from repjax import __version__"),
+        ("storage.checkpoint", "import orbax.checkpoint as ocp"),
+        ("engine.ensemble", "jax.shard_map(jax.vmap(f), mesh=Mesh(d, ('run',)))"),
+        ("storage.results", "def f(x: Float[np.ndarray, 'run evaluation']): ..."),
+        ("settings.config", "stored.get(key), os.environ.get('HOME', '')"),
     ],
 )
 def test_what_is_right_passes(part, source):

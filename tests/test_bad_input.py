@@ -17,12 +17,12 @@ from hypothesis import strategies as st
 
 from experiments import base
 from repjax import export, main, published, table3
-from repjax.config import Config, flatten, parse, rules_of
-from repjax.forecast import describe
-from repjax.rounds import group
-from repjax.rules import ConfigError
-from repjax.saved import evaluation_steps
-from repjax.sweep import expand
+from repjax.engine.forecast import describe
+from repjax.engine.saved import evaluation_steps
+from repjax.settings.config import Config, flatten, parse, rules_of
+from repjax.settings.rules import ConfigError
+from repjax.settings.sweep import expand
+from repjax.storage.rounds import group
 from tests.conftest import REPOSITORY
 from tests.faults.program import Sweep
 from tests.programs import call

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import pytest
 from jaxtyping import TypeCheckError
 
-from repjax.losses import correct
+from repjax.training.losses import correct
 
 
 def test_signatures_are_checked():

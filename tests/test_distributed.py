@@ -12,10 +12,10 @@ from pathlib import Path
 import chex
 import pytest
 
-from repjax.checkpoint import Checkpoints
-from repjax.lock import locked
-from repjax.parts import build_ensemble
-from repjax.workdirs import read_cell
+from repjax.engine.parts import build_ensemble
+from repjax.storage.checkpoint import Checkpoints
+from repjax.storage.lock import locked
+from repjax.storage.workdirs import read_cell
 from tests.faults.program import RESULTS, checkpoint_steps
 
 ROOT = Path(__file__).parent.parent

@@ -14,9 +14,9 @@ import jax
 import pytest
 
 from repjax import main, table3
-from repjax.lock import locked
-from repjax.progress import Progress
-from repjax.results import CellResults
+from repjax.engine.progress import Progress
+from repjax.storage.lock import locked
+from repjax.storage.results import CellResults
 from tests.faults.program import Sweep, checkpoint_steps, outcome, starts, wait_until
 from tests.programs import call
 
@@ -62,7 +62,7 @@ class Disturber(Progress):
 def disturb(sweep: Sweep, name: str, progress: Progress) -> int:
     """The exit code of a sweep that `progress` disturbs."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("repjax.progress.build_progress", lambda: progress)
+        patch.setattr("repjax.engine.progress.build_progress", lambda: progress)
         return call(main, *sweep.flags(name))
 
 

@@ -16,11 +16,11 @@ from benchmarks.parity import PUBLISHED_NAMES, published_keys
 from repjax.analysis.basis import build_basis
 from repjax.analysis.evaluate import evaluate
 from repjax.groups import build_fourier, build_group, real_irreps
-from repjax.losses import cross_entropy
 from repjax.metrics import KEY_SIMILARITY
 from repjax.models import build_model
 from repjax.reference.runs import PublishedRun, read_run
 from repjax.report.means import format_value
+from repjax.training.losses import cross_entropy
 from tests.as_published import (
     RIGHT_AXIS,
     WRONG_AXIS,
@@ -234,7 +234,7 @@ def test_page_has_the_values_of_the_table():
         for line in page.splitlines()
         if line.startswith("|")
     }
-    source = REPOSITORY / "repjax" / "report" / "paper_table3.csv"
+    source = REPOSITORY / "repjax" / "reference" / "paper_table3.csv"
     rows = list(csv.DictReader(source.read_text().splitlines()))
     assert len(rows) == 28
     for row in rows:

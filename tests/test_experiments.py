@@ -5,8 +5,8 @@ import pytest
 
 from experiments import base, table3
 from repjax.command_line import ConfigFileParser
-from repjax.config import CellConfig, from_config_dict
-from repjax.sweep import expand
+from repjax.settings.config import CellConfig, from_config_dict
+from repjax.settings.sweep import expand
 
 FOLDER = Path(__file__).parent.parent / "experiments"
 FILES = sorted(set(FOLDER.glob("*.py")) - {FOLDER / "__init__.py"})

@@ -11,12 +11,12 @@ from safetensors import safe_open
 from safetensors.numpy import save_file
 
 from repjax import export
-from repjax.ensemble import Ensemble
+from repjax.engine.ensemble import Ensemble
+from repjax.engine.progress import Progress
 from repjax.groups import build_group
 from repjax.models import build_model
-from repjax.progress import Progress
 from repjax.reference.formats import tensor_name
-from repjax.rules import ConfigError
+from repjax.settings.rules import ConfigError
 from tests.conftest import REPOSITORY
 from tests.programs import call
 from tests.tiny import tiny_cell, train_cell

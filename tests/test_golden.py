@@ -10,7 +10,7 @@ import jax
 import numpy as np
 import pytest
 
-from repjax.ensemble import Ensemble
+from repjax.engine.ensemble import Ensemble
 from tests.tiny import tiny_cell
 
 SEEDS = (0, 1, 5)

@@ -292,7 +292,7 @@ def test_what_the_machine_cannot_hold_is_known_before_anything_is_written(
 ):
     """A run of S3 needs 6.1 MiB; what comes before C113 is not begun either."""
     monkeypatch.setenv("JAX_NUM_CPU_DEVICES", "8")  # jax has started already
-    monkeypatch.setattr("repjax.placement._memory", lambda device: 9 * 2**20)
+    monkeypatch.setattr("repjax.engine.placement._memory", lambda device: 9 * 2**20)
     base = f"--config={ROOT}/experiments/base.py"
     settings = (f"--config.{key}={value}" for key, value in flags.items())
     code, out, err = call(base, *settings, f"--workdir={tmp_path}")

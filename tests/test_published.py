@@ -8,10 +8,10 @@ import pytest
 
 from repjax import published as importer
 from repjax import table3
-from repjax.config import CellConfig
 from repjax.export import read_checkpoint
-from repjax.results import load_workdir
-from repjax.workdirs import cell_directories, read_cell
+from repjax.settings.config import CellConfig
+from repjax.storage.results import load_workdir
+from repjax.storage.workdirs import cell_directories, read_cell
 from tests.programs import call
 from tests.published_run import write_run
 

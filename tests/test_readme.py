@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from repjax.config import from_config_dict
-from repjax.sweep import expand
+from repjax.settings.config import from_config_dict
+from repjax.settings.sweep import expand
 
 README = (Path(__file__).parent.parent / "README.md").read_text()
 

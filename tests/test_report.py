@@ -9,11 +9,11 @@ import pytest
 from repjax import main
 from repjax import published as importer
 from repjax.dissection import strength
-from repjax.files import write_json
 from repjax.metrics import PER_IRREP, SCALARS
 from repjax.report import __main__ as report_program
 from repjax.report.analysis import analysis, write_analysis
-from repjax.results import CellResults, load_workdir
+from repjax.storage.files import write_json
+from repjax.storage.results import CellResults, load_workdir
 from tests.programs import call
 from tests.test_table3 import TINY
 from tests.tiny import tiny_cell
@@ -224,8 +224,8 @@ def test_an_old_trajectory_is_completed_from_its_checkpoint(trained, tmp_path):
 
 def save_as_old(results, directory):
     """`directory` as code that knew these metrics only would have left it."""
-    from repjax.checkpoint import Checkpoints
     from repjax.dissection import FinishedCell
+    from repjax.storage.checkpoint import Checkpoints
 
     new = FinishedCell(directory)
     state, step = new._at(None), results.cell.num_steps

@@ -6,8 +6,8 @@ import pytest
 
 from repjax import main, table3
 from repjax.report.seeds import COLUMNS, write_seeds
-from repjax.results import CellResults
-from repjax.workdirs import show_seeds
+from repjax.storage.results import CellResults
+from repjax.storage.workdirs import show_seeds
 from tests.programs import call
 
 ROOT = Path(__file__).parent.parent

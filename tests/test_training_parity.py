@@ -6,12 +6,12 @@ import numpy as np
 import optax
 import pytest
 
-from repjax.blocks import Blocks
-from repjax.data import num_train_pairs
 from repjax.groups import build_group
 from repjax.models import build_model
-from repjax.optim import build_optimizer
-from repjax.step import _loss_and_gradient, init_run, train_steps
+from repjax.tasks.pairs import num_train_pairs
+from repjax.training.blocks import Blocks
+from repjax.training.optim import build_optimizer
+from repjax.training.step import _loss_and_gradient, init_run, train_steps
 from tests.compilation import quick_jit
 from tests.tiny import tiny_cell
 

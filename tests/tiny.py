@@ -3,11 +3,11 @@
 from pathlib import Path
 
 from experiments import base
-from repjax.config import CellConfig, from_config_dict
-from repjax.progress import Progress
-from repjax.results import CellResults
-from repjax.sweep import expand
-from repjax.train import train_sweep
+from repjax.engine.progress import Progress
+from repjax.engine.train import train_sweep
+from repjax.settings.config import CellConfig, from_config_dict
+from repjax.settings.sweep import expand
+from repjax.storage.results import CellResults
 
 
 def tiny_cell(**changes) -> CellConfig:

@@ -6,10 +6,10 @@ import numpy as np
 
 from repjax.metrics import COUNTS, PER_IRREP, SCALARS
 from repjax.report.periodic import Member, periodic_table
-from repjax.report.phases import courses
 from repjax.report.story import Anatomy, NeuronMaps, Report, Story
-from repjax.report.universality import universality
-from repjax.results import CellResults
+from repjax.statistics.phases import courses
+from repjax.statistics.universality import universality
+from repjax.storage.results import CellResults
 from tests.made_up import make_cell
 
 

@@ -13,8 +13,8 @@ import jax.numpy as jnp
 from repjax.analysis.basis import Basis
 from repjax.analysis.memory import irreps_at_once
 from repjax.analysis.passes import PairSums, losses_without
-from repjax.losses import cross_entropy
 from repjax.models import Model
+from repjax.training.losses import cross_entropy
 from repjax.typing import Array, Bool, Float, Int, Params
 
 

@@ -11,9 +11,9 @@ from repjax.analysis.basis import TRIVIAL, Basis, power_by_irrep
 from repjax.analysis.clusters import assign_neurons
 from repjax.analysis.evaluate import logit_map_similarity, logit_similarity
 from repjax.analysis.passes import sum_over_pairs
-from repjax.losses import cross_entropy
 from repjax.metrics import KEY_SIMILARITY
 from repjax.models import Model
+from repjax.training.losses import cross_entropy
 from repjax.typing import Array, Bool, Float, Int, Params
 
 

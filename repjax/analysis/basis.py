@@ -6,8 +6,8 @@ import jax.numpy as jnp
 import numpy as np
 from flax import struct
 
-from repjax import data
 from repjax.groups import Group, build_fourier
+from repjax.tasks import pairs as data
 from repjax.typing import Array, Float
 
 TRIVIAL = 0

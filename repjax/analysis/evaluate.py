@@ -10,9 +10,9 @@ from repjax.analysis.ablations import ablated_losses, losses_without_directions
 from repjax.analysis.basis import TRIVIAL, Basis, fraction_explained, power_by_irrep
 from repjax.analysis.clusters import neuron_clusters
 from repjax.analysis.passes import PairSums, sum_over_pairs
-from repjax.data import is_train
 from repjax.metrics import KEY_SIMILARITY
 from repjax.models import Model
+from repjax.tasks.pairs import is_train
 from repjax.typing import Array, Bool, Float, Int, Params
 
 

@@ -13,9 +13,9 @@ import numpy as np
 from flax import struct
 
 from repjax.analysis.memory import rows_at_once
-from repjax.losses import correct, cross_entropy
 from repjax.models import Model
 from repjax.models.lookup import Tables, sum_by_index
+from repjax.training.losses import correct, cross_entropy
 from repjax.typing import Array, Bool, Float, Int, Params, Scalar
 
 

@@ -2,18 +2,18 @@
 
 import dataclasses
 
-from repjax.config import CellConfig
 from repjax.models.mlp import Bilinear, Mlp
 from repjax.models.model import Model
 from repjax.models.transformer import Transformer
-from repjax.rules import Kind
+from repjax.settings.config import CellConfig
+from repjax.settings.rules import Kind
 
 ARCHITECTURES: dict[str, type[Model]] = {
     "mlp": Mlp,
     "transformer": Transformer,
     "bilinear": Bilinear,
 }
-"""The network of each of `repjax.architectures.ARCHITECTURES`."""
+"""The network of each of `repjax.settings.architectures.ARCHITECTURES`."""
 
 
 def build_model(cell: CellConfig, order: int) -> Model:

@@ -1,1 +1,4 @@
-"""What the paper's authors published, read and named as they do."""
+"""What was published: the paper's table and settings, and its authors' files.
+
+Numbers stand beside ours and enter none of them.
+"""

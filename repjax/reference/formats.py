@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 from jaxtyping import Int
 
-from repjax.config import CellConfig, flatten
 from repjax.groups.families import build_permutations
 from repjax.groups.generation import generation_order
-from repjax.rules import ConfigError, check_key, show
+from repjax.settings.config import CellConfig, flatten
+from repjax.settings.rules import ConfigError, check_key, show
 
 FAMILIES = {
     "CyclicGroup": "C",

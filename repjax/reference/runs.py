@@ -12,7 +12,6 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Int
 
-from repjax.config import CellConfig
 from repjax.reference.formats import (
     group_order,
     our_index,
@@ -20,7 +19,8 @@ from repjax.reference.formats import (
     reorder,
     tensor_name,
 )
-from repjax.rules import ConfigError
+from repjax.settings.config import CellConfig
+from repjax.settings.rules import ConfigError
 
 NOT_READABLE = "model.pt: not a readable PyTorch state dict"
 

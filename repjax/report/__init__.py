@@ -1,1 +1,4 @@
-"""Tables, figures and pages, made from result files only."""
+"""Tables, figures and the page, from finished results alone.
+
+`story.py` is what is told, `figures/` how it is drawn, `templates/` the page. No jax.
+"""

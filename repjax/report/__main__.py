@@ -18,15 +18,15 @@ from absl import flags
 
 from repjax import command_line
 from repjax.command_line import usable_directory
-from repjax.files import as_path, read_json
 from repjax.groups import real_irreps
 from repjax.report.merging import Merged, merge
 from repjax.report.periodic import Member, periodic_table
-from repjax.report.phases import courses
 from repjax.report.story import Anatomy, Report, Story
-from repjax.report.universality import universality
-from repjax.rules import ConfigError
-from repjax.workdirs import (
+from repjax.settings.rules import ConfigError
+from repjax.statistics.phases import courses
+from repjax.statistics.universality import universality
+from repjax.storage.files import as_path, read_json
+from repjax.storage.workdirs import (
     cell_directories,
     missing,
     parse_step,
@@ -97,7 +97,7 @@ def main() -> None:
     for line in missing(wanted_seeds(workdirs), [read_cell(d) for d in directories]):
         print(f"repjax: {line}", file=sys.stderr)
 
-    from repjax import backend
+    from repjax.engine import backend
 
     backend.prepare()
     backend.require_devices()

@@ -14,14 +14,14 @@ from typing import Any
 import numpy as np
 
 from repjax import __version__
-from repjax.files import write_text
 from repjax.metrics import SCALARS
-from repjax.report.intervals import Estimate, Share
 from repjax.report.learning import shown_irreps
 from repjax.report.periodic import Square
-from repjax.report.phases import Course, Phase
 from repjax.report.story import Anatomy, Report, Story
-from repjax.report.universality import Universality
+from repjax.statistics.intervals import Estimate, Share
+from repjax.statistics.phases import Course, Phase
+from repjax.statistics.universality import Universality
+from repjax.storage.files import write_text
 
 FVE = {
     "w_a": "irrep_fve_w_a",

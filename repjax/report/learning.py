@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Bool
 
-from repjax.report.universality import TRIVIAL
-from repjax.results import CellResults
+from repjax.statistics.universality import TRIVIAL
+from repjax.storage.results import CellResults
 
 
 def shown_irreps(results: CellResults, run: int) -> Bool[np.ndarray, " irrep"]:

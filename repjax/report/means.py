@@ -7,10 +7,10 @@ from itertools import groupby
 
 import numpy as np
 
-from repjax.architectures import ARCHITECTURES, concerns
-from repjax.report.paper import paper_values, unlike_paper
+from repjax.reference.paper import paper_values, unlike_paper
 from repjax.report.settings import swept_settings
-from repjax.results import CellResults
+from repjax.settings.architectures import ARCHITECTURES, concerns
+from repjax.storage.results import CellResults
 
 COLUMNS = {
     "fve_w_a": "W_a",

@@ -11,11 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from repjax.architectures import concerns
-from repjax.config import SWEEPABLE, flatten
 from repjax.report.means import NOT_TRAINING
-from repjax.report.phases import has_past
-from repjax.results import CellResults
+from repjax.settings.architectures import concerns
+from repjax.settings.config import SWEEPABLE, flatten
+from repjax.statistics.phases import has_past
+from repjax.storage.results import CellResults
 
 
 @dataclass(frozen=True, eq=False)

@@ -15,7 +15,6 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from repjax.files import write_text
 from repjax.metrics import GENERALISED, KEY_SIMILARITY, LEARNED_SIMILARITY
 from repjax.report.figures.gallery import FEW_CELLS, Gallery, heading_of, network_of
 from repjax.report.figures.look import COLOUR_NAMES, DARK, plain
@@ -30,6 +29,7 @@ from repjax.report.tables import (
     table3_tables,
     universality_tables,
 )
+from repjax.storage.files import write_text
 
 
 @dataclass(frozen=True)

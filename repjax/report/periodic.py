@@ -9,10 +9,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from repjax.report.intervals import Estimate, Share, mean, median, share
-from repjax.report.phases import has_past
-from repjax.report.universality import TRIVIAL
-from repjax.results import CellResults
+from repjax.statistics.intervals import Estimate, Share, mean, median, share
+from repjax.statistics.phases import has_past
+from repjax.statistics.universality import TRIVIAL
+from repjax.storage.results import CellResults
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,9 @@ import numpy as np
 from repjax.report.figures.periodic import TYPES
 from repjax.report.figures.training import PHASE_NAMES
 from repjax.report.learning import in_order_of_learning, shown_irreps
-from repjax.report.phases import Course
 from repjax.report.story import Story
 from repjax.report.tables import Cell, Table, decimal, number, percent, step
+from repjax.statistics.phases import Course
 
 MAX_IRREPS = 12
 """Of a group with more irreps, only those that the run learned are listed."""

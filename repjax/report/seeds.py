@@ -5,10 +5,10 @@ import io
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from repjax.files import write_text
 from repjax.metrics import SCALARS
 from repjax.report.settings import swept_settings
-from repjax.results import CellResults
+from repjax.storage.files import write_text
+from repjax.storage.results import CellResults
 
 COLUMNS = ("group", "architecture", "seed", "steps", "key_irreps", *SCALARS)
 

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
-from repjax.config import flatten
-from repjax.results import CellResults
+from repjax.settings.config import flatten
+from repjax.storage.results import CellResults
 
 
 @dataclass(frozen=True)

@@ -14,9 +14,9 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from repjax.report.periodic import Square
-from repjax.report.phases import Course
-from repjax.report.universality import Universality
-from repjax.results import CellResults
+from repjax.statistics.phases import Course
+from repjax.statistics.universality import Universality
+from repjax.storage.results import CellResults
 
 
 @dataclass(frozen=True, eq=False)

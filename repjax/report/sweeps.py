@@ -1,14 +1,16 @@
 """What a sweep shows: how often and when runs generalise, against what was varied."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
-from repjax.architectures import ARCHITECTURES
-from repjax.report.intervals import Share, share
+import numpy as np
+
 from repjax.report.settings import swept_settings
 from repjax.report.story import Story
-from repjax.report.survival import Survival, survival
+from repjax.settings.architectures import ARCHITECTURES
+from repjax.statistics.intervals import Share, share
+from repjax.statistics.survival import Survival, survival
 
 
 @dataclass(frozen=True)
@@ -85,7 +87,7 @@ def _sweep(
         place = (story.results.group_name, story.results.cell.architecture, values)
         members.setdefault(place, []).append(story)
     points = [
-        Point(group, architecture, values, _generalised(same), survival(same))
+        Point(group, architecture, values, _generalised(same), survival_of(same))
         for (group, architecture, values), same in members.items()
     ]
     points.sort(
@@ -100,6 +102,20 @@ def in_order(value: str) -> tuple[int, float, str]:
         return 0, float(value), ""
     except ValueError:
         return 1, 0.0, value
+
+
+def survival_of(stories: Iterable[Story]) -> Survival | None:
+    """Return when the runs of some cells generalised; None if no training is known."""
+    events: list[float] = []
+    censored: list[float] = []
+    for story in stories:
+        ends = story.results.final("trained_steps")
+        for course, end in zip(story.courses, ends.tolist(), strict=True):
+            if course.generalised is not None:
+                events.append(float(course.generalised))
+            elif course.has_past and np.isfinite(end):
+                censored.append(end)
+    return survival(events, censored)
 
 
 def _generalised(stories: Sequence[Story]) -> Share:

@@ -23,8 +23,6 @@ from rich.console import Console
 from rich.table import Table
 from tabulate import tabulate
 
-from repjax.architectures import ARCHITECTURES
-from repjax.files import write_text
 from repjax.metrics import GENERALISED
 from repjax.report.means import (
     DASH,
@@ -34,7 +32,9 @@ from repjax.report.means import (
     notes,
     swept_headings,
 )
-from repjax.results import CellResults
+from repjax.settings.architectures import ARCHITECTURES
+from repjax.storage.files import write_text
+from repjax.storage.results import CellResults
 
 IN_PAPER = tuple(name for name, one in ARCHITECTURES.items() if one.in_paper)
 COUNTED = (

@@ -7,9 +7,7 @@ from typing import SupportsFloat
 
 import numpy as np
 
-from repjax.architectures import ARCHITECTURES
 from repjax.report.figures.periodic import TYPES
-from repjax.report.intervals import Share, share
 from repjax.report.means import (
     DASH,
     Entry,
@@ -21,9 +19,10 @@ from repjax.report.means import (
 )
 from repjax.report.settings import swept_settings
 from repjax.report.story import Story
-from repjax.report.survival import survival
-from repjax.report.sweeps import varied_keys
-from repjax.results import CellResults
+from repjax.report.sweeps import survival_of, varied_keys
+from repjax.settings.architectures import ARCHITECTURES
+from repjax.statistics.intervals import Share, share
+from repjax.storage.results import CellResults
 
 MAX_SETS = 20
 
@@ -134,7 +133,7 @@ def cell_table(stories: Sequence[Story], anchors: Mapping[str, str]) -> Table:
     rows = []
     for story, texts in zip(stories, swept.values, strict=True):
         value_of = dict(zip(swept.keys, texts, strict=True))
-        found = survival([story])
+        found = survival_of([story])
         count = story.universality.generalised.count
         generalised = share(count, story.results.num_runs)
         number_of_key = story.universality.mean_num_key

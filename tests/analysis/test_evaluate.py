@@ -10,13 +10,13 @@ import pytest
 from repjax.analysis import memory
 from repjax.analysis.basis import Basis, build_basis, fraction_explained
 from repjax.analysis.evaluate import evaluate
-from repjax.config import OptimizerConfig
-from repjax.data import labels
 from repjax.metrics import COUNTS, KEY_SIMILARITY, PER_IRREP, SCALARS
 from repjax.models import ARCHITECTURES
-from repjax.optim import build_optimizer
-from repjax.state import RunState
-from repjax.step import train_steps
+from repjax.settings.config import OptimizerConfig
+from repjax.tasks.pairs import labels
+from repjax.training.optim import build_optimizer
+from repjax.training.state import RunState
+from repjax.training.step import train_steps
 from tests import textbook
 from tests.analysis import definitions
 from tests.compilation import quick_jit

@@ -25,14 +25,14 @@ from benchmarks import (
     train_step,
 )
 from experiments import base
-from repjax import step
-from repjax.blocks import ALL_AT_ONCE, TrainPairs
-from repjax.config import from_config_dict
-from repjax.ensemble import Ensemble
+from repjax.engine.ensemble import Ensemble
+from repjax.engine.plan import make_plan
 from repjax.groups import build_group
 from repjax.models import build_model
-from repjax.plan import make_plan
-from repjax.sweep import expand
+from repjax.settings.config import from_config_dict
+from repjax.settings.sweep import expand
+from repjax.training import step
+from repjax.training.blocks import ALL_AT_ONCE, TrainPairs
 from tests.compilation import quick_jit
 from tests.made_up import make_cell, make_results
 from tests.programs import call

@@ -111,9 +111,9 @@ def outcome(workdir: Path) -> dict[str, str]:
     import jax
     import numpy as np
 
-    from repjax.checkpoint import Checkpoints
-    from repjax.rounds import round_of
-    from repjax.workdirs import read_cell
+    from repjax.storage.checkpoint import Checkpoints
+    from repjax.storage.rounds import round_of
+    from repjax.storage.workdirs import read_cell
 
     digests = {
         name: hashlib.sha256((workdir / name).read_bytes()).hexdigest()

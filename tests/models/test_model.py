@@ -9,16 +9,16 @@ import jax
 import jax.numpy as jnp
 import pytest
 
-from repjax import architectures
-from repjax.config import CellConfig
 from repjax.models import ARCHITECTURES, Model, build_model
+from repjax.settings import architectures
+from repjax.settings.config import CellConfig
 from tests.tiny import tiny_cell
 
 ROOT = Path(__file__).parents[2]
 
 ADD_A_NETWORK = """
 import runpy, sys
-from repjax import architectures
+from repjax.settings import architectures
 
 architectures.ARCHITECTURES["cubic"] = architectures.Architecture("Cubic")
 

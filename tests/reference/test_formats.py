@@ -4,7 +4,7 @@ import pytest
 from repjax.groups import build_group
 from repjax.reference.formats import our_index, parse_cfg
 from repjax.reference.runs import read_run, train_pairs
-from repjax.rules import ConfigError
+from repjax.settings.rules import ConfigError
 from tests import textbook
 from tests.published_run import CFG, write_run
 

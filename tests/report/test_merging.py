@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from repjax.report.merging import merge
-from repjax.results import CellResults
+from repjax.storage.results import CellResults
 from tests.made_up import make_cell, make_results
 
 

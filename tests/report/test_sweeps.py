@@ -7,9 +7,8 @@ import pytest
 
 from repjax.report.figures import sweeps as figures
 from repjax.report.figures.look import look
-from repjax.report.phases import NO_PAST
-from repjax.report.survival import survival
-from repjax.report.sweeps import sweeps, varied_keys
+from repjax.report.sweeps import survival_of, sweeps, varied_keys
+from repjax.statistics.phases import NO_PAST
 from tests.made_up import make_cell
 from tests.report.test_page import Page, write
 from tests.told import make_curves, report_of, tell
@@ -38,7 +37,7 @@ def watched(events, censored, extra=()):
 
 def test_median_is_that_of_kaplan_and_meier():
     """23 weeks, as every textbook finds; its interval from 13 on has no upper end."""
-    found = survival([watched(FREIREICH, CENSORED)])
+    found = survival_of([watched(FREIREICH, CENSORED)])
     assert (found.num_runs, found.num_events) == (21, 9)
     assert found.median == 23
     assert found.low == 13 and found.high is None
@@ -46,14 +45,14 @@ def test_median_is_that_of_kaplan_and_meier():
 
 def test_runs_that_never_generalise_are_not_left_out():
     """The median of those that did would be 20; of all it is not reached."""
-    assert survival([watched([10, 20, 30], [100] * 5)]).median is None
-    assert survival([watched([10, 20, 30], [])]).median == 20
-    assert survival([watched([], [5, 5])]).median is None
+    assert survival_of([watched([10, 20, 30], [100] * 5)]).median is None
+    assert survival_of([watched([10, 20, 30], [])]).median == 20
+    assert survival_of([watched([], [5, 5])]).median is None
 
 
 def test_runs_without_a_past_say_nothing():
     story = watched([10, 20], [])
-    assert survival([replace(story, courses=(NO_PAST, NO_PAST))]) is None
+    assert survival_of([replace(story, courses=(NO_PAST, NO_PAST))]) is None
 
 
 def swept(values, generalise=lambda decay, fraction: 2, group="S4", keys=None):

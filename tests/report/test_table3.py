@@ -7,15 +7,15 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from repjax.architectures import ARCHITECTURES
+from repjax.reference.paper import paper_values
 from repjax.report.means import (
     COLUMNS,
     build_rows,
     format_value,
     headings,
 )
-from repjax.report.paper import paper_values
 from repjax.report.table3 import csv_table, latex, markdown, print_table3, write_table3
+from repjax.settings.architectures import ARCHITECTURES
 from tests.made_up import make_cell, make_results
 
 PAPER_CELLS = sorted({key[:2] for key in paper_values()})

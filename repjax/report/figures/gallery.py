@@ -8,7 +8,6 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
-from repjax.architectures import ARCHITECTURES
 from repjax.report.figures import anatomy, seeds, training
 from repjax.report.figures import sweeps as sweep_figures
 from repjax.report.figures.periodic import periodic_table
@@ -16,6 +15,7 @@ from repjax.report.figures.picture import Picture, draw
 from repjax.report.settings import swept_settings
 from repjax.report.story import Report, Story
 from repjax.report.sweeps import sweeps
+from repjax.settings.architectures import ARCHITECTURES
 
 MAX_PANELS = 64
 """Runs with figures of their own in a whole report, which keeps the page small."""

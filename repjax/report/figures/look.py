@@ -22,7 +22,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator, NullLocator
 
-from repjax.results import CellResults
+from repjax.storage.results import CellResults
 
 PAPER, INK, MUTED, GRID = "#ffffff", "#1a1c21", "#5c636e", "#dfe2e7"
 SERIES = ("#106eb1", "#b94602", "#018e66", "#c2569a", "#ba8402", "#449ad6")

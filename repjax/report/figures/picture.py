@@ -10,9 +10,9 @@ from typing import IO
 
 from matplotlib.figure import Figure
 
-from repjax.files import write_atomically
 from repjax.report.figures.inline import HEADING, inline_svg
 from repjax.report.figures.look import LEFT, look
+from repjax.storage.files import write_atomically
 
 _LONG = re.compile(rb"(?<=[ \"(LMC])-?\d+\.\d{3,}(?=[ \")])")
 

@@ -31,9 +31,9 @@ from repjax.report.figures.look import (
     share_axis,
     step_axis,
 )
-from repjax.report.intervals import Share
 from repjax.report.story import Story
-from repjax.report.universality import IrrepCount
+from repjax.statistics.intervals import Share
+from repjax.statistics.universality import IrrepCount
 
 MAX_LINES = 8
 """Runs that are drawn one by one."""

@@ -14,7 +14,6 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
-from repjax.architectures import ARCHITECTURES
 from repjax.report.figures.look import (
     GRID,
     MUTED,
@@ -29,8 +28,9 @@ from repjax.report.figures.look import (
     step_axis,
 )
 from repjax.report.learning import in_order_of_learning, shown_irreps
-from repjax.report.phases import Course
-from repjax.results import CellResults
+from repjax.settings.architectures import ARCHITECTURES
+from repjax.statistics.phases import Course
+from repjax.storage.results import CellResults
 
 PHASE_NAMES = ("memorisation", "circuit_formation", "cleanup")
 

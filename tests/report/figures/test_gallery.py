@@ -6,7 +6,7 @@ import matplotlib as mpl
 import numpy as np
 import pytest
 
-from repjax.progress import Progress
+from repjax.engine.progress import Progress
 from repjax.report.__main__ import build_report
 from repjax.report.figures import gallery
 from repjax.report.figures.gallery import write_figures

@@ -1,0 +1,395 @@
+"""The runs of many cells at once: the only file that knows the `run` axis.
+
+Everything else is written for one run. Runs whose arrays have the same shapes share one
+program: what else they depend on is data that they carry. Here they are sharded over
+devices, with no communication, and on each device they take turns: as many at once as
+`plan.py` says, one on CPUs, all that fit on GPUs and TPUs, which one small network
+cannot fill. Only where a CPU has more cores than runs, and steps are long, do cores
+share a run.
+"""
+
+import copy
+import dataclasses
+from collections.abc import Callable, Collection, Iterable, Sequence
+from functools import cached_property
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
+
+from repjax.analysis.basis import build_basis, pad_irreps
+from repjax.analysis.evaluate import evaluate
+from repjax.engine import backend
+from repjax.engine.placement import Frame, bases_of, frame_of, num_pairs_of, plan_for
+from repjax.engine.plan import EVALUATIONS_AT_ONCE
+from repjax.groups import build_group, real_irreps
+from repjax.metrics import COUNTS, IN_TABLES, PER_IRREP
+from repjax.models import build_model
+from repjax.settings.config import CellConfig, shape_of
+from repjax.storage import hosts
+from repjax.training.blocks import Blocks
+from repjax.training.optim import AdamW, build_optimizer
+from repjax.training.state import RunData, RunState
+from repjax.training.step import init_run, train_steps
+from repjax.typing import Array, Int
+
+ROOT_SEED = 0
+"""Run `seed` has the key fold_in(key(ROOT_SEED), seed), whatever runs beside it."""
+
+_BY_RUN = PartitionSpec("run")
+_SAME = PartitionSpec()
+
+_REST = tuple(name for name in (*COUNTS, *PER_IRREP) if name not in IN_TABLES)
+
+
+class Ensemble:
+    """The runs of some cells, in programs that cells of the same shapes share.
+
+    Attributes:
+        cells: what is trained; their runs follow one another.
+        num_runs: runs of all cells.
+        num_pairs: training pairs of a run, at most.
+        num_irreps: real irreps of a group, at most.
+        plan: how the runs are laid out.
+        width: runs that the arrays hold; `fetch` drops what is padding.
+        mesh: the devices; those in one row share their runs.
+        overhead: seconds of a call of `train` that are not training; see `Parts`.
+    """
+
+    overhead = 0.0
+
+    def __init__(
+        self,
+        cells: Sequence[CellConfig],
+        devices: Sequence[jax.Device] | None = None,
+        frame: Frame | None = None,
+    ):
+        """Prepare the programs of `cells`; each is compiled when first called.
+
+        They have room for what `frame` says, by default for these cells alone.
+        """
+        self._frame = frame or frame_of([cells])
+        self.plan = plan_for(self._frame.cell, devices)
+        teams, sharing = self.plan.teams, self.plan.sharing
+        used = np.array((devices or jax.devices())[: self.plan.devices])
+        self._on_cpu = used[0].platform == "cpu"
+        order = build_group(cells[0].group).order
+        self.capacity = num_pairs_of(self._frame.cell)
+        self.mesh = Mesh(
+            used.reshape(teams, sharing),
+            ("run", "pair"),
+            axis_types=(AxisType.Auto, AxisType.Auto),
+        )
+        self.width = self.plan.width
+        self.model = build_model(self._frame.cell, order)
+        self._take(cells)
+
+    def with_cells(self, cells: Sequence[CellConfig]) -> "Ensemble":
+        """Return the ensemble of other cells, in the programs of this one.
+
+        They have the same shapes, and need no more than the frame of this one.
+        """
+        # Made before copying, or each copy would make its own.
+        _ = (self._init, self._train, self._evaluate_tables, self._evaluate_rest)
+        other = copy.copy(self)
+        other._take(cells)
+        return other
+
+    def _take(self, cells: Sequence[CellConfig]) -> None:
+        """Make the runs of `cells` those of this ensemble."""
+        frame = self._frame
+        self.cells = tuple(cells)
+        self.num_pairs = max(map(num_pairs_of, cells))
+        bases = [
+            build_basis(build_group(group), task) for group, task in bases_of(cells)
+        ]
+        self.num_irreps = max(basis.member.shape[0] for basis in bases)
+        num_irreps = len(real_irreps(build_group(frame.cell.group)))
+        assert all(shape_of(cell) == shape_of(frame.cell) for cell in cells)
+        assert all(basis.labels.shape[0] == self.model.order for basis in bases)
+        assert self.num_irreps <= num_irreps and len(bases) <= frame.num_bases
+        assert self.num_pairs <= self.capacity
+        # Two at least: indexing a stack of one is no indexing to XLA, which then
+        # fuses, and rounds, in another way.
+        missing = max(2, frame.num_bases) - len(bases)
+        padded = [pad_irreps(basis, num_irreps) for basis in bases]
+        self._lay_out(sum(len(cell.seeds) for cell in cells))
+        stack = jax.tree.map(lambda *x: np.stack(x), *padded, *padded[:1] * missing)
+        self._bases = self._put(stack, _SAME)
+        self._data = self.place(run_data(cells))
+
+    def _lay_out(self, num_runs: int) -> None:
+        """Deal so many runs out to the devices, one after the other."""
+        teams = self.plan.teams
+        place, team = np.divmod(np.arange(num_runs), teams)
+        held = np.bincount(team, minlength=teams)
+        assert num_runs <= self.plan.runs
+        self.num_runs = num_runs
+        self._slot = self.plan.slots * team + place
+        # Turns that each device takes, `at_once` runs at a time.
+        self._turns = -(-held // self.plan.at_once).astype(np.int32)
+
+    def init(self) -> RunState:
+        """Return every run at step 0."""
+        return self._init(self._data)
+
+    def train(self, state: RunState, num_steps: int) -> tuple[RunState, Array]:
+        """`num_steps` steps of every run; `state` is donated. Also the last losses."""
+        labels = self._bases.labels
+        return self._train(state, self._data, labels, self._turns, jnp.int32(num_steps))
+
+    def evaluate(
+        self, state: RunState, only_tables: bool = False
+    ) -> dict[str, np.ndarray]:
+        """Every metric of every run, without padding; NaN for irreps of no group.
+
+        Args:
+            state: the runs.
+            only_tables: leave out what no table shows, the costly part for large
+                groups: ablations by irrep take 5 times as long as all else for S6.
+        """
+        # Two programs, so that a table has the same bits whether or not the rest is
+        # wanted: as one they are fused, and round, in another way.
+        programs = [self._evaluate_tables]
+        if not only_tables:
+            programs.append(self._evaluate_rest)
+        index = self._data.basis
+        measured: dict[str, np.ndarray] = {}
+        for program in programs:
+            measured |= self.fetch(program(state, index, self._turns, self._bases))
+        return {
+            name: x[..., : self.num_irreps] if x.ndim > 1 else x
+            for name, x in measured.items()
+        }
+
+    def fetch(self, tree: Any) -> Any:
+        """Return the tree on the host, without padding of runs or training pairs."""
+        fetched = jax.tree.map(lambda x: x[self._slot], hosts.gather(tree))
+        return self._in_states(self._without_padding, fetched)
+
+    def weights(self, state: RunState) -> dict[str, np.ndarray]:
+        """Return each weight of every run on the host, by its name."""
+        return self.fetch(state.params["params"])
+
+    def _without_padding(self, state: RunState) -> RunState:
+        return state.replace(train_pairs=state.train_pairs[:, : self.num_pairs])
+
+    def _in_states(self, function: Callable[[RunState], RunState], tree: Any) -> Any:
+        """Apply `function` to the states in a tree, and leave the rest as it is."""
+
+        def is_state(node):
+            return isinstance(node, RunState)
+
+        return jax.tree.map(
+            lambda node: function(node) if is_state(node) else node,
+            tree,
+            is_leaf=is_state,
+        )
+
+    def to_save(self, state: RunState) -> RunState | hosts.Spread:
+        """The state as a checkpoint takes it; of several hosts each writes its own."""
+        if jax.process_count() == 1:
+            return self.fetch(state)
+        return hosts.Spread(self._without_padding(state), self._slot)
+
+    def place(self, tree: Any) -> Any:
+        """The tree of a fetched ensemble on the devices, padded with its first run."""
+        run = np.zeros(self.width, int)
+        run[self._slot] = np.arange(self.num_runs)
+        missing = ((0, 0), (0, self.capacity - self.num_pairs))
+        nothing = self.model.order**2
+        tree = self._in_states(
+            lambda state: state.replace(
+                train_pairs=np.pad(state.train_pairs, missing, constant_values=nothing)
+            ),
+            tree,
+        )
+        return self._put(jax.tree.map(lambda x: np.asarray(x)[run], tree), _BY_RUN)
+
+    def _put(self, tree: Any, spec: PartitionSpec) -> Any:
+        """Arrays that every host has, on the devices of all hosts."""
+        sharding = NamedSharding(self.mesh, spec)
+        return jax.tree.map(
+            lambda x: jax.make_array_from_callback(
+                x.shape, sharding, np.asarray(x).__getitem__
+            ),
+            tree,
+        )
+
+    def abstract(self) -> RunState:
+        """Shapes and types of a fetched state."""
+        wide = jax.eval_shape(self._init, self._data)
+        pairs = wide.train_pairs
+        wide = wide.replace(
+            train_pairs=jax.ShapeDtypeStruct((self.width, self.num_pairs), pairs.dtype)
+        )
+        return jax.tree.map(
+            lambda x: jax.ShapeDtypeStruct((self.num_runs, *x.shape[1:]), x.dtype), wide
+        )
+
+    @cached_property
+    def _init(self) -> Callable[[RunData], RunState]:
+        def init(data):
+            key = jax.random.fold_in(jax.random.key(ROOT_SEED), data.seed)
+            model = self.model.clone(**data.initial)
+            optimizer = build_optimizer(data.optimizer)
+            return init_run(key, model, optimizer, data.num_pairs, self.capacity)
+
+        # One after the other: to sort all pairs of every run takes much memory.
+        return self._compile(
+            lambda runs: jax.lax.map(init, runs),
+            (_BY_RUN,),
+            compiler_options=backend.hasty_options(),
+        )
+
+    @cached_property
+    def _train(self) -> Callable[..., tuple[RunState, Array]]:
+        at_once, on_cpu = self.plan.at_once, self._on_cpu
+        blocks = Blocks(
+            size=self.plan.block,
+            skip_empty=on_cpu and at_once == 1,
+            segments=self.plan.segments,
+            axis="pair" if self.plan.sharing > 1 else None,
+            devices=self.plan.sharing,
+        )
+
+        def train(states, data, labels, num_turns, num_steps):
+            def one(run):
+                state, settings = run
+                of_group = labels[settings.basis].ravel()
+                of_pairs = jnp.take(of_group, state.train_pairs, mode="clip")
+                optimizer = build_optimizer(settings.optimizer)
+                return train_steps(
+                    state, num_steps, self.model, optimizer, of_pairs, blocks
+                )
+
+            batched = _alone(one) if at_once == 1 else jax.vmap(one)
+            return _in_turn(batched, (states, data), num_turns[0], at_once)
+
+        return self._compile(
+            train,
+            (_BY_RUN, _BY_RUN, _SAME, _BY_RUN, _SAME),
+            self._frame.cell.matmul_precision,
+            donate_argnums=0,
+            compiler_options=backend.training_options(),
+        )
+
+    @cached_property
+    def _evaluate_tables(self) -> Callable[..., dict[str, Array]]:
+        # They are measured in less time than they take to compile.
+        return self._evaluation(IN_TABLES, compiler_options=backend.hasty_options())
+
+    @cached_property
+    def _evaluate_rest(self) -> Callable[..., dict[str, Array]]:
+        return self._evaluation(_REST)
+
+    def _evaluation(
+        self, names: Collection[str], **jit_options
+    ) -> Callable[..., dict[str, Array]]:
+        """The program that measures these metrics; XLA drops what only others need.
+
+        Always in full float32, or a coarser training would seem to be another network.
+        """
+        at_once = self.plan.at_once
+
+        def evaluate_all(states, index, num_turns, bases):
+            def one(run):
+                state, mine = run
+                basis = jax.tree.map(lambda x: x[mine], bases)
+                metrics = evaluate(self.model, state.params, state.train_pairs, basis)
+                metrics["trained_steps"] = state.step.astype(jnp.float32)
+                return {name: metrics[name] for name in names}
+
+            def some(runs):
+                return jax.lax.map(one, runs, batch_size=EVALUATIONS_AT_ONCE)
+
+            batched = _alone(one) if at_once == 1 else some
+            return _in_turn(batched, (states, index), num_turns[0], at_once)
+
+        specs = (_BY_RUN, _BY_RUN, _BY_RUN, _SAME)
+        return self._compile(evaluate_all, specs, **jit_options)
+
+    def _compile(
+        self,
+        function: Callable,
+        in_specs: tuple,
+        precision: str = "highest",
+        **jit_options,
+    ) -> Callable:
+        """One program over all devices; those that share no run do not communicate."""
+        sharded = jax.shard_map(
+            function,
+            mesh=self.mesh,
+            in_specs=in_specs,
+            out_specs=_BY_RUN,
+            check_vma=False,
+        )
+
+        def with_precision(*arguments):
+            with jax.default_matmul_precision(precision):
+                return sharded(*arguments)
+
+        return jax.jit(with_precision, **jit_options)
+
+
+def run_data(cells: Sequence[CellConfig]) -> RunData:
+    """Return what the runs of some cells carry besides their states."""
+    index = {basis: i for i, basis in enumerate(bases_of(cells))}
+    runs = [len(cell.seeds) for cell in cells]
+
+    def each(values: Iterable[Any], dtype: Any = np.float32) -> np.ndarray:
+        return np.repeat(np.array([*values], dtype), runs)
+
+    def by_name(settings: Sequence[dict[str, float]]) -> dict[str, np.ndarray]:
+        return {name: each(one[name] for one in settings) for name in settings[0]}
+
+    return RunData(
+        seed=np.concatenate([np.array(cell.seeds, np.uint32) for cell in cells]),
+        num_pairs=each(map(num_pairs_of, cells), np.int32),
+        optimizer=AdamW(
+            **by_name([dataclasses.asdict(cell.optimizer) for cell in cells])
+        ),
+        initial=by_name([cell.sizes.initial() for cell in cells]),
+        basis=each((index[cell.group, cell.task] for cell in cells), np.int32),
+    )
+
+
+def _in_turn(
+    batched: Callable, runs: Any, num_turns: Int[Array, ""], at_once: int
+) -> Any:
+    """`batched` of `at_once` runs at a time, in the first `num_turns` turns.
+
+    The number is an operand: padding takes no turn, and one run is compiled as many
+    are (see `make_plan`).
+    """
+
+    def take(turn):
+        return jax.tree.map(
+            lambda x: jax.lax.dynamic_slice_in_dim(x, turn * at_once, at_once), runs
+        )
+
+    def one_turn(turn, results):
+        return jax.tree.map(
+            lambda all_, some: jax.lax.dynamic_update_slice_in_dim(
+                all_, some, turn * at_once, 0
+            ),
+            results,
+            batched(take(turn)),
+        )
+
+    width = jax.tree.leaves(runs)[0].shape[0]
+    some = jax.eval_shape(lambda: batched(take(0)))
+    empty = jax.tree.map(lambda x: jnp.zeros((width, *x.shape[1:]), x.dtype), some)
+    return jax.lax.fori_loop(0, num_turns, one_turn, empty)
+
+
+def _alone(function: Callable) -> Callable:
+    """`jax.vmap(function)` for an ensemble of one, without what batching costs."""
+
+    def of_one(runs):
+        result = function(jax.tree.map(lambda x: x[0], runs))
+        return jax.tree.map(lambda x: x[None], result)
+
+    return of_one

@@ -1,0 +1,80 @@
+"""Plans for the devices that are there: their number, kind and memory."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+import jax
+
+from repjax.engine import limits
+from repjax.engine.plan import USABLE, Plan, make_plan
+from repjax.groups import build_group, real_irreps
+from repjax.settings.config import CellConfig
+from repjax.tasks.pairs import num_train_pairs
+
+
+def num_pairs_of(cell: CellConfig) -> int:
+    """Return the number of training pairs of each run of `cell`."""
+    return num_train_pairs(build_group(cell.group).order, cell.train_fraction)
+
+
+@dataclass(frozen=True)
+class Frame:
+    """What a program is made for: as much as any of its rounds needs.
+
+    Attributes:
+        cell: one with as many runs, training pairs and irreps.
+        num_bases: different groups and tasks.
+    """
+
+    cell: CellConfig
+    num_bases: int
+
+
+def frame_of(rounds: Iterable[Sequence[CellConfig]]) -> Frame:
+    """Return the frame of rounds of cells that have the same shapes."""
+    rounds = [tuple(cells) for cells in rounds]
+    cells = [cell for members in rounds for cell in members]
+    largest = max(cells, key=lambda cell: len(real_irreps(build_group(cell.group))))
+    runs = max(sum(len(cell.seeds) for cell in members) for members in rounds)
+    frame = replace(
+        largest,
+        seeds=tuple(range(runs)),
+        train_fraction=max(cells, key=num_pairs_of).train_fraction,
+    )
+    return Frame(frame, max(len(bases_of(members)) for members in rounds))
+
+
+def bases_of(cells: Iterable[CellConfig]) -> list[tuple[str, str]]:
+    """Return the different pairs of a group and a task, in order of appearance."""
+    return list(dict.fromkeys((cell.group, cell.task) for cell in cells))
+
+
+def plan_for(cell: CellConfig, devices: Sequence[jax.Device] | None = None) -> Plan:
+    """How the runs of `cell` are laid out on `devices`, by default on all."""
+    devices = devices or jax.devices()
+    on_cpu = devices[0].platform == "cpu"
+    one_host = jax.process_count() == 1
+    mine = next(d for d in devices if d.process_index == jax.process_index())
+    host = limits.memory()
+    return make_plan(cell, len(devices), on_cpu, _memory(mine), one_host, host)
+
+
+def fit_together(cells: Sequence[CellConfig]) -> bool:
+    """Whether any two of these may be on the devices at one time.
+
+    By what their plans need, the larger of training and evaluation.
+    """
+    memory, on_cpu = _memory(jax.devices()[0]), jax.default_backend() == "cpu"
+    try:
+        needed = sorted(plan_for(cell).total_bytes(on_cpu) for cell in cells)
+    except ValueError:  # one does not even fit alone, or its group is no longer known
+        return False
+    return memory is None or sum(needed[-2:]) <= USABLE * memory
+
+
+def _memory(device: jax.Device) -> int | None:
+    """Bytes of a device, of the whole host for a CPU; None where nobody says."""
+    if device.platform == "cpu":
+        return limits.memory()
+    statistics = device.memory_stats() or {}
+    return statistics.get("bytes_limit")

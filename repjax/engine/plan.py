@@ -1,0 +1,316 @@
+"""How the runs of a cell are laid out on devices, so that they fit into memory.
+
+Sizes are estimates from shapes, a little above what XLA reports; no device is needed.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
+
+from repjax.analysis.memory import floats_of_evaluation
+from repjax.groups import build_group, real_irreps
+from repjax.settings.architectures import ARCHITECTURES
+from repjax.settings.config import CellConfig
+from repjax.settings.rules import ConfigError
+
+USABLE = 0.8
+"""Share of a device's memory that may be planned with."""
+
+LARGEST_BLOCK = 2**16
+"""Pairs whose activations and logits exist together, at most.
+
+The S6 transformer has 207,360 training pairs, 4 GB of activations and logits if they
+all exist at once. Every other cell of the paper fits in one block.
+"""
+
+SMALLEST_BLOCK = 2**10
+
+CPU_BLOCK = 192
+"""The same on CPUs: activations and logits of a block stay in a core's own cache.
+
+Measured on 2 cores of an Intel Xeon with blocks of 65,536, 480, 240, 160 and 128 pairs:
+S5 MLP 4.3, 2.5, 2.4, 2.5 and 2.5 ms a step, S5 transformer 50, 32, 32, 32 and 35 ms. A
+multiple of 48, the width in which Eigen's products take pairs with AVX-512. The last
+block of a run is filled up, which costs less the smaller they are: on 2 cores of
+another Xeon with blocks of 240, 192, 144 and 96 pairs 4 runs of S5 took 7.7, 7.5, 8.0
+and 7.7 ms, of A5 1.73, 1.65, 1.66 and 1.66 ms a step. No block depends on how many
+pairs train, so neither does the program.
+"""
+
+SMALL_CPU_BLOCK = 144
+"""That of groups with few pairs: D12, 32 runs, 2.28 ms with 192, 1.99 with 144."""
+
+FEW_PAIRS = 1000
+
+SEGMENTS = 8
+"""Parts that the pairs of a costly step are added up in, so that cores can share them.
+
+A single run of the S6 MLP takes 441 ms a step on one of two cores, 283 on both. The
+parts are the same however many cores there are, and so are the bits. They cost 4 % of a
+step there and 20 % of one of S5, which therefore is not divided.
+"""
+
+DIVIDED_FROM = 5e10
+"""Operations of a step, over all pairs, that is divided; S6 MLP: 3e11, S5 MLP: 1e9."""
+
+EVALUATIONS_AT_ONCE = 8
+"""Runs evaluated together, at most; each needs a few blocks of 8 MB."""
+
+_FLOAT = 4
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The layout of one cell.
+
+    Attributes:
+        runs: of the cell.
+        parts: in which they are trained, each part a program's worth.
+        devices: over which the runs of a part are spread.
+        slots: runs that the program on each device holds, padding included.
+        at_once: how many of them are trained together; the others take turns.
+        block: training pairs whose activations exist together, for each run.
+        segments: parts of the training pairs that are added up apart.
+        sharing: devices that share the segments of each run.
+        device_bytes: memory needed on each device (on CPUs: by each core).
+    """
+
+    runs: int
+    parts: int
+    devices: int
+    slots: int
+    at_once: int
+    block: int
+    segments: int
+    sharing: int
+    device_bytes: int
+
+    @property
+    def teams(self) -> int:
+        """Devices, or groups of devices that share each of their runs."""
+        return self.devices // self.sharing
+
+    @property
+    def width(self) -> int:
+        """Runs that the arrays of a part hold, padding included."""
+        return self.slots * self.teams
+
+    def total_bytes(self, on_cpu: bool) -> int:
+        """Memory needed of a device, or of the host whose cores are the devices."""
+        return self.device_bytes * (self.devices if on_cpu else 1)
+
+
+def make_plan(
+    cell: CellConfig,
+    num_devices: int,
+    on_cpu: bool,
+    memory: int | None,
+    one_host: bool = True,
+    host_memory: int | None = None,
+) -> Plan:
+    """The widest layout that fits.
+
+    On CPUs runs take turns: there a core trains two one after the other sooner than
+    both together. A core holds two slots at least, though one may be padding: indexing
+    an array of one run is no indexing to XLA, which then fuses and rounds in another
+    way, and the bits of a run would depend on how many runs share its device. Where
+    there are more cores than runs, and a step is worth it, several share one. Other
+    devices batch as many runs as fit. `cell.runs_per_device` stands above both. Runs
+    whose states alone are too much for accelerators are trained in parts.
+
+    Args:
+        cell: what is to be trained.
+        num_devices: devices that may be used.
+        on_cpu: whether they are the cores of one host, which share its memory.
+        memory: bytes of each device, or of the host; None if unknown.
+        one_host: whether the devices are of one host: then they may share a run, and
+            those without one may be left out.
+        host_memory: bytes of the host, to which states come to be saved or to rest.
+
+    Raises:
+        ConfigError: not even one run fits, or `runs_per_device` do not, or all
+            together are too much for the host.
+    """
+    runs = len(cell.seeds)
+    layout = partial(
+        _layout_of_part,
+        cell,
+        num_devices=num_devices,
+        on_cpu=on_cpu,
+        memory=memory,
+        one_host=one_host,
+    )
+
+    parts, plan = 1, layout(runs=runs)
+    widest = plan
+    while memory is not None and plan.total_bytes(on_cpu) > USABLE * memory:
+        # Parts rest in the memory of the host, which is that of its cores.
+        if on_cpu or parts >= runs:
+            raise _refusal(cell, plan, layout, on_cpu, memory)
+        parts = min(2 * parts, runs)
+        plan = layout(runs=-(-runs // parts))
+        if cell.runs_per_device and plan.at_once < widest.at_once:
+            raise _refusal(cell, widest, layout, on_cpu, memory)
+    if one_host and not on_cpu and host_memory is not None:
+        # As they come and without padding; of parts as they were and are, and to save.
+        copies = 3 if parts > 1 else 2
+        resting = copies * runs * state_bytes(cell)
+        if resting > USABLE * host_memory:
+            raise _too_many(cell, _beyond(resting, host_memory))
+    return replace(plan, runs=runs, parts=parts)
+
+
+def _refusal(
+    cell: CellConfig,
+    plan: Plan,
+    layout: Callable[..., Plan],
+    on_cpu: bool,
+    memory: int,
+) -> ConfigError:
+    """What is to blame for a plan that does not fit: `layout(runs=1)` may, or not."""
+    too_much = _beyond(plan.total_bytes(on_cpu), memory)
+    together = layout(runs=plan.at_once).total_bytes(on_cpu)
+    if plan.at_once > 1 and together > USABLE * memory:
+        return ConfigError(
+            f"runs_per_device: {cell.runs_per_device} is not allowed for {cell.name}, "
+            f"of which {plan.at_once} at once need {too_much}; use fewer, or 0 for as "
+            "many as fit"
+        )
+    alone = layout(runs=1).total_bytes(on_cpu)
+    if alone <= USABLE * memory:
+        return _too_many(cell, too_much)
+    return ConfigError(
+        f"groups: {cell.group} is too large: a run of {cell.name} needs "
+        f"{_beyond(alone, memory)}; use a smaller group or network, or a device with "
+        "more memory"
+    )
+
+
+def _too_many(cell: CellConfig, too_much: str) -> ConfigError:
+    return ConfigError(
+        f"num_seeds: {len(cell.seeds)} runs of {cell.name} need {too_much}; use fewer, "
+        "--shard=i/n on several machines, or a host with more memory"
+    )
+
+
+def _beyond(needed: int, memory: int) -> str:
+    return f"{show_size(needed)}, more than {USABLE:.0%} of {show_size(memory)}"
+
+
+def _layout_of_part(
+    cell: CellConfig,
+    runs: int,
+    num_devices: int,
+    on_cpu: bool,
+    memory: int | None,
+    one_host: bool,
+) -> Plan:
+    """The widest layout of one part that fits, or else the one that needs least."""
+    # Over several hosts none may be without a device: some take no turn, then.
+    devices = min(num_devices, runs) if one_host and not on_cpu else num_devices
+    segments = SEGMENTS if on_cpu and _is_divided(cell) else 1
+    sharing = _sharing(devices, runs, segments) if one_host else 1
+    devices -= devices % sharing
+    per_device = -(-runs * sharing // devices)
+    at_once = cell.runs_per_device or (1 if on_cpu else per_device)
+    at_once = min(at_once, per_device)
+    order = build_group(cell.group).order
+    of_core = CPU_BLOCK if order**2 > FEW_PAIRS else SMALL_CPU_BLOCK
+    block = min(of_core, order**2) if on_cpu else LARGEST_BLOCK
+    while True:
+        slots = -(-max(per_device, 2 if on_cpu else 1) // at_once) * at_once
+        # The states before and after a chunk, on CPUs those to be saved as well, and
+        # what one turn needs.
+        needed = (3 if on_cpu else 2) * slots * state_bytes(cell) + max(
+            at_once * step_bytes(cell, block),
+            min(at_once, EVALUATIONS_AT_ONCE) * evaluation_bytes(cell, on_cpu),
+        )
+        plan = Plan(
+            runs=runs,
+            parts=1,
+            devices=devices,
+            slots=slots,
+            at_once=at_once,
+            block=block,
+            segments=segments,
+            sharing=sharing,
+            device_bytes=needed,
+        )
+        if memory is None or plan.total_bytes(on_cpu) <= USABLE * memory:
+            return plan
+        if at_once > 1 and not cell.runs_per_device:
+            at_once = -(-at_once // 2)
+        elif block > SMALLEST_BLOCK:
+            block //= 2
+        elif on_cpu and devices > 1:
+            devices = max(devices // 2 - devices // 2 % sharing, 1)
+            sharing = min(sharing, devices)
+            per_device = -(-runs * sharing // devices)
+        else:
+            return plan
+
+
+def _num_pairs(cell: CellConfig) -> int:
+    """Training pairs of one run."""
+    return int(cell.train_fraction * build_group(cell.group).order ** 2)
+
+
+def _is_divided(cell: CellConfig) -> bool:
+    """Whether a step's pairs are added up in segments, whoever does it.
+
+    Not those of a transformer, whose bits would depend on how many cores share a run.
+    Nor does it depend on how many pairs train, as bits would on other runs of a
+    program.
+    """
+    all_pairs = 6.0 * cell.sizes.products(order := build_group(cell.group).order)
+    may_share = ARCHITECTURES[cell.architecture].cores_may_share
+    return may_share and all_pairs * order**2 >= DIVIDED_FROM
+
+
+def _sharing(devices: int, runs: int, segments: int) -> int:
+    """How many devices share each run; half of `segments` at most.
+
+    One that has a single segment is compiled in another way, and rounds differently.
+    """
+    sharing = 1
+    while 2 * sharing * runs <= devices and 4 * sharing <= segments:
+        sharing *= 2
+    return sharing
+
+
+def num_parameters(cell: CellConfig) -> int:
+    """Trainable weights of one network."""
+    shapes = cell.sizes.weights(build_group(cell.group).order)
+    return sum(map(math.prod, shapes.values()))
+
+
+def state_bytes(cell: CellConfig) -> int:
+    """Weights, both moments and training pairs of one run."""
+    return _FLOAT * (3 * num_parameters(cell) + _num_pairs(cell))
+
+
+def step_bytes(cell: CellConfig, block: int) -> int:
+    """What a training step of one run needs besides its state.
+
+    Five times the weights: state and moments of the turn, gradient and tables.
+    """
+    order = build_group(cell.group).order
+    pairs = min(block, _num_pairs(cell))
+    floats = 5 * num_parameters(cell) + pairs * cell.sizes.floats_per_pair(order)
+    return _FLOAT * floats
+
+
+def evaluation_bytes(cell: CellConfig, on_cpu: bool) -> int:
+    """What an evaluation of one run needs besides its state."""
+    group = build_group(cell.group)
+    return _FLOAT * floats_of_evaluation(
+        group.order, len(real_irreps(group)), cell.sizes.num_neurons, on_cpu
+    )
+
+
+def show_size(size: int) -> str:
+    """Bytes in words: "1.2 GiB", "23 MiB"."""
+    if size >= 2**30:
+        return f"{size / 2**30:.1f} GiB"
+    return f"{size / 2**20:.{0 if size >= 2**23 else 1}f} MiB"

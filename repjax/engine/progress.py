@@ -1,0 +1,294 @@
+"""How far training is, for a person who watches: live on a terminal, else in lines."""
+
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import timedelta
+
+import numpy as np
+from rich.console import Console
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+
+from repjax.metrics import GENERALISED
+from repjax.storage.results import CellResults
+
+SECONDS_BETWEEN_LINES = 10.0
+
+MOST_RUNS = 100
+"""Runs of several cells that get a line each; of more, each cell gets one."""
+
+SECONDS_OF_RATE = 30.0
+"""The rate is that of the last so many seconds: early steps are evaluated far more
+often than late ones, and a mean since the start would promise hours too many."""
+
+
+class Progress:
+    """What training tells of itself; this one says nothing.
+
+    A context manager, because a live display must be taken down however training ends.
+    """
+
+    def start(self, name: str, num_runs: int, num_steps: int, step: int) -> None:
+        """A round begins, or goes on from `step`."""
+
+    def update(self, step: int, train_loss: np.ndarray) -> None:
+        """The round has come to `step`, with these losses in its last step, by run."""
+
+    def measure(self, metrics: Mapping[str, np.ndarray]) -> None:
+        """Everything was measured where the round is now, by run."""
+
+    def finish(self, cells: Sequence[CellResults]) -> None:
+        """These cells are done, or were before."""
+
+    def __enter__(self) -> "Progress":
+        """Nothing is shown before `start`."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Training is over, or has failed: what is shown is the last word."""
+
+
+def build_progress(console: Console | None = None) -> Progress:
+    """Live on a terminal, lines elsewhere."""
+    console = console or Console()
+    is_terminal = console.file.isatty() and not console.is_dumb_terminal
+    return LiveProgress(console) if is_terminal else PlainProgress(console)
+
+
+class Status:
+    """Where a round is and how fast it gets on."""
+
+    def __init__(
+        self,
+        name: str,
+        num_runs: int,
+        num_steps: int,
+        step: int,
+        clock: Callable[[], float],
+    ):
+        """The clock starts: time left counts only work that is done from here on."""
+        self.name = name
+        self.num_runs = num_runs
+        self.num_steps = num_steps
+        self.step = step
+        self._clock = clock
+        self._begin = (clock(), step)
+        self._recent: deque[tuple[float, int]] = deque()
+        self._latest: dict[str, np.ndarray] = {}
+
+    def update(self, step: int, train_loss: np.ndarray) -> None:
+        """Takes in what `Progress.update` was told."""
+        # The first chunk is left out of the rate: most of its time is compilation.
+        self._recent.append((self._clock(), step))
+        while len(self._recent) > 2 and self._age(1) > SECONDS_OF_RATE:
+            self._recent.popleft()
+        self.step = step
+        self._latest["train_loss"] = train_loss
+
+    def measure(self, metrics: Mapping[str, np.ndarray]) -> None:
+        """Takes in what `Progress.measure` was told."""
+        self._latest |= metrics
+
+    def _age(self, index: int) -> float:
+        return self._recent[-1][0] - self._recent[index][0]
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether steps were made since the start."""
+        return bool(self._recent)
+
+    @property
+    def steps_per_second(self) -> float | None:
+        """Of late; None while unknown."""
+        if len(self._recent) < 2 or not self._age(0):
+            return None
+        return (self._recent[-1][1] - self._recent[0][1]) / self._age(0)
+
+    def place(self) -> str:
+        """Share done, step and time left."""
+        rate = self.steps_per_second
+        left = _time((self.num_steps - self.step) / rate) if rate else "–"
+        share = f"{self.step / self.num_steps:.1%}"
+        return f"{share}  step {self.step:,}/{self.num_steps:,}  time left {left}"
+
+    def speed(self) -> str:
+        """Steps per second of late, of each run and of all together."""
+        return _speed(self.steps_per_second, self.num_runs)
+
+    def losses(self) -> str:
+        """Median losses and how many runs have generalised."""
+        parts = []
+        for name in ("train_loss", "test_loss"):
+            if name in self._latest:
+                label = name.replace("_", " ")
+                parts.append(f"{label} {_median(self._latest[name]):.2e}")
+        if "test_accuracy" in self._latest:
+            generalised = int((self._latest["test_accuracy"] >= GENERALISED).sum())
+            parts.append(f"generalised {generalised}/{self.num_runs}")
+        diverged = int((~np.isfinite(self._latest.get("train_loss", 0.0))).sum())
+        if diverged:
+            parts.append(f"diverged {diverged}/{self.num_runs}")
+        return "  ".join(parts)
+
+    def total(self) -> str:
+        """Time and mean speed since the start, compilation included."""
+        begin, first = self._begin
+        seconds = self._clock() - begin
+        rate = (self.step - first) / seconds if seconds else None
+        return f"{_time(seconds)}  {_speed(rate, self.num_runs)}"
+
+
+class PlainProgress(Progress):
+    """A line after the first steps, every ten seconds and at the end: for files."""
+
+    def __init__(
+        self,
+        console: Console | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ):
+        """Writes to `console`, by default on stdout."""
+        self._console = console or Console()
+        self._clock = clock
+        self._status: Status | None = None
+        self._shown_at = 0.0
+        self._is_shown = True
+
+    def start(self, name: str, num_runs: int, num_steps: int, step: int) -> None:
+        """Says what is trained, and from where."""
+        self._status = Status(name, num_runs, num_steps, step, self._clock)
+        self._shown_at, self._is_shown = self._clock(), True
+        resumed = f", resumed at step {step:,}" if step else ""
+        self._print(f"{name}: {num_runs} runs, {num_steps:,} steps{resumed}")
+
+    def update(self, step: int, train_loss: np.ndarray) -> None:
+        """Shows where the round is if that is due or its training has just begun."""
+        if self._status is not None:
+            has_begun = self._status.has_begun
+            self._status.update(step, train_loss)
+            self._is_shown = False
+            if step < self._status.num_steps:  # the last one is measured, then shown
+                self._show_if_due(self._status, at_once=not has_begun)
+
+    def measure(self, metrics: Mapping[str, np.ndarray]) -> None:
+        """Shows where the round is if that is due."""
+        if self._status is not None:
+            self._status.measure(metrics)
+            self._is_shown = False
+            if self._status.step < self._status.num_steps:
+                self._show_if_due(self._status)
+
+    def finish(self, cells: Sequence[CellResults]) -> None:
+        """The last state, then the cells and, unless they are many, their runs."""
+        status = self._status
+        self.__exit__()
+        how = f"done in {status.total()}" if status else "was finished before"
+        if len(cells) == 1:
+            self._print(f"{cells[0].cell.name}: {how}")
+        elif status is not None:
+            self._print(f"{status.name}: {how}")
+        runs = sum(results.num_runs for results in cells)
+        for results in cells:
+            if len(cells) > 1:
+                self._print(_cell_line(results, "" if status else f", {how}"))
+            if len(cells) == 1 or runs <= MOST_RUNS:
+                self._print_runs(results)
+
+    def _print_runs(self, results: CellResults) -> None:
+        for line in run_lines(results):
+            self._print(line)
+
+    def __exit__(self, *_: object) -> None:
+        """Shows a state that has not been shown."""
+        if self._status is not None and not self._is_shown:
+            self._show(self._status)
+        self._status = None
+
+    def _show_if_due(self, status: Status, at_once: bool = False) -> None:
+        if at_once or self._clock() - self._shown_at >= SECONDS_BETWEEN_LINES:
+            self._show(status)
+
+    def _show(self, status: Status) -> None:
+        self._shown_at, self._is_shown = self._clock(), True
+        parts = (status.name, status.place(), status.speed(), status.losses())
+        self._print("  ".join(part for part in parts if part))
+
+    def _print(self, line: str) -> None:
+        self._console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+class LiveProgress(PlainProgress):
+    """A bar and two lines of numbers that stay in place: for terminals."""
+
+    _live: Live | None = None
+
+    def start(self, name: str, num_runs: int, num_steps: int, step: int) -> None:
+        """Puts up the display."""
+        self.__exit__()
+        super().start(name, num_runs, num_steps, step)
+        self._live = Live(console=self._console, get_renderable=self._render)
+        self._live.start()
+
+    def _show_if_due(self, status: Status, at_once: bool = False) -> None:
+        """Seen at the display's next refresh, a quarter of a second away at most."""
+
+    def __exit__(self, *_: object) -> None:
+        """Leaves the last state on the screen and gives the cursor back."""
+        if self._live is not None:
+            self._live.stop()
+            self._live = None
+        self._status = None
+
+    def _render(self) -> Table:
+        status = self._status
+        rows = Table.grid(padding=(0, 1))
+        if status is not None:
+            bar = ProgressBar(status.num_steps, status.step, width=24)
+            place = Table.grid(padding=(0, 1))
+            place.add_row(bar, status.place())
+            rows.add_row(place)
+            rows.add_row(status.speed())
+            rows.add_row(status.losses())
+        return rows
+
+
+def _cell_line(results: CellResults, how: str) -> str:
+    """A cell of many: how many of its runs generalised, and its median test loss."""
+    generalised, loss = int(results.generalised.sum()), results.final("test_loss")
+    return (
+        f"{results.cell.name}: generalised {generalised}/{results.num_runs}, "
+        f"median test loss {_median(loss):.2e}{how}"
+    )
+
+
+def run_lines(results: CellResults) -> Iterator[str]:
+    """Per run: seed, test loss, whether it generalised, key irreps as learned."""
+    width = max(len(str(seed)) for seed in results.cell.seeds)
+    losses, generalised = results.final("test_loss"), results.generalised
+    for run, seed in enumerate(results.cell.seeds):
+        irreps = ", ".join(results.key_irreps(run)) or "none"
+        verdict = "generalised    " if generalised[run] else "not generalised"
+        if results.diverged[run]:
+            verdict = f"diverged at step {int(results.final('trained_steps')[run]):,}"
+        yield (
+            f"  seed {seed:{width}}  {verdict}  test loss {losses[run]:.2e}"
+            f"  key irreps: {irreps}"
+        )
+
+
+def _median(values: np.ndarray) -> float:
+    """A run that has diverged counts as infinitely bad, not as the median."""
+    return float(np.median(np.where(np.isnan(values), np.inf, values)))
+
+
+def _speed(steps_per_second: float | None, num_runs: int) -> str:
+    if steps_per_second is None:
+        return "– steps/s"
+    runs = steps_per_second * num_runs
+    digits = ".1f" if steps_per_second < 10 else ",.0f"
+    return f"{steps_per_second:{digits}} steps/s ({runs:{digits}} run-steps/s)"
+
+
+def _time(seconds: float) -> str:
+    return str(timedelta(seconds=round(seconds)))

@@ -1,0 +1,165 @@
+"""Rounds as their checkpoints have them: state, metrics, networks of each cell."""
+
+from typing import Any
+
+import jax
+import numpy as np
+
+from repjax.engine.ensemble import Ensemble
+from repjax.engine.parts import Parts, build_ensemble
+from repjax.engine.placement import num_pairs_of
+from repjax.engine.programs import Programs
+from repjax.groups import build_group, real_irreps
+from repjax.metrics import COUNTS, PER_IRREP, SCALARS
+from repjax.settings.config import CellConfig
+from repjax.storage.checkpoint import Checkpoints
+from repjax.storage.results import CellResults
+from repjax.storage.rounds import Round
+from repjax.storage.snapshots import load_snapshot, snapshot_steps
+from repjax.training.state import RunState
+
+
+def evaluation_steps(num_steps: int, num_evaluations: int) -> np.ndarray:
+    """Log-spaced steps at which everything is measured: 0, 1, …, `num_steps`."""
+    spaced = np.geomspace(1, num_steps, max(num_evaluations - 1, 1))
+    return np.unique(np.concatenate([[0], np.round(spaced).astype(int), [num_steps]]))
+
+
+def restore(
+    ensemble: Ensemble | Parts, checkpoints: Checkpoints, num_evaluations: int
+) -> tuple[Any, dict[str, np.ndarray], int]:
+    """State, metrics so far and step of the newest checkpoint, or of a new start."""
+    metrics = blank_metrics(ensemble.num_runs, num_evaluations, ensemble.num_irreps)
+    step = checkpoints.latest_step()
+    if step is None:
+        return ensemble.init(), metrics, 0
+    trees = {"state": ensemble.abstract(), "metrics": None}
+    saved = checkpoints.restore(step, trees)
+    # A metric that was not yet measured when the round began stays blank.
+    metrics |= {
+        name: saved["metrics"][name]
+        for name in metrics.keys() & saved["metrics"].keys()
+    }
+    return ensemble.place(saved["state"]), metrics, step
+
+
+def blank_metrics(
+    num_runs: int, num_evaluations: int, num_irreps: int
+) -> dict[str, np.ndarray]:
+    """Arrays run × evaluation (× irrep) for every metric, NaN until measured."""
+    shape = (num_runs, num_evaluations)
+    return {
+        name: np.full(shape, np.nan, np.float32) for name in (*SCALARS, *COUNTS)
+    } | {name: np.full((*shape, num_irreps), np.nan, np.float32) for name in PER_IRREP}
+
+
+def results_of(
+    past: Round, steps: np.ndarray, metrics: dict[str, np.ndarray]
+) -> list[CellResults]:
+    """What each cell of a round gave, without irreps that its group does not have."""
+    found = []
+    for cell in past.cells:
+        irreps, rows = real_irreps(build_group(cell.group)), past.rows(cell)
+        mine = {
+            name: x[rows, :, : len(irreps)] if x.ndim > 2 else x[rows]
+            for name, x in metrics.items()
+        }
+        found.append(
+            CellResults(
+                cell=cell,
+                irreps=tuple(irrep.name for irrep in irreps),
+                irrep_dims=tuple(irrep.dim for irrep in irreps),
+                steps=steps,
+                metrics=mine,
+            )
+        )
+    return found
+
+
+def reevaluate(
+    past: Round, programs: Programs | None = None, only_tables: bool = True
+) -> list[CellResults] | None:
+    """Results of the cells of a round, their last evaluation made anew from its save.
+
+    Args:
+        past: the round.
+        programs: those that rounds share; by default its own.
+        only_tables: make anew only what tables show (`repjax.metrics.IN_TABLES`).
+
+    Returns:
+        The results; None if the round has not been trained to the end.
+    """
+    if not past.checkpoints.is_dir():
+        return None
+    # Read-only: another process may be training it at this moment.
+    checkpoints = Checkpoints(past.checkpoints, read_only=True)
+    try:
+        if checkpoints.latest_step() != past.num_steps:
+            return None
+        ensemble = (programs or Programs([past.cells])).ensemble(past.cells)
+        steps = steps_of(past)
+        state, metrics, _ = restore(ensemble, checkpoints, len(steps))
+    finally:
+        checkpoints.close()
+    for name, values in ensemble.evaluate(state, only_tables).items():
+        metrics[name][:, -1] = values
+    return results_of(past, steps, metrics)
+
+
+def latest_step(past: Round) -> int | None:
+    """Return the step of the newest whole checkpoint of a round, None without one."""
+    if not past.checkpoints.is_dir():
+        return None
+    # Read-only: another process may be training it at this moment.
+    checkpoints = Checkpoints(past.checkpoints, read_only=True)
+    try:
+        return checkpoints.latest_step()
+    finally:
+        checkpoints.close()
+
+
+def read_networks(past: Round, step: int | None = None) -> tuple[int, RunState]:
+    """Return a step and the networks of a round at that step, on the host.
+
+    Args:
+        past: the round.
+        step: that of a checkpoint or of a snapshot; by default the newest of the
+            checkpoints. AdamW's moments are those of the newest checkpoint.
+
+    Raises:
+        LookupError: there is neither; the message says which steps there are.
+    """
+    newest = latest_step(past)
+    known = sorted({*snapshot_steps(past), *([] if newest is None else [newest])})
+    if newest is None or step not in (None, *known):
+        raise LookupError(
+            f"use one of {', '.join(map(str, known)) or '(none)'}, or train with "
+            "--config.checkpoint.snapshots=True"
+        )
+    state = read_state(past, newest)
+    if step is None or step == newest:
+        return newest, state
+    return step, state.replace(params={"params": load_snapshot(past, step)})
+
+
+def read_state(past: Round, step: int) -> RunState:
+    """Return all runs of a round at a step of its checkpoints, on the host."""
+    checkpoints = Checkpoints(past.checkpoints, read_only=True)
+    try:
+        blank = {"state": build_ensemble(past.cells).abstract()}
+        return checkpoints.restore(step, blank)["state"]
+    finally:
+        checkpoints.close()
+
+
+def runs_of_cell(past: Round, cell: CellConfig, state: RunState) -> RunState:
+    """Return the runs of one cell of a round, with no more than their own pairs."""
+    rows = past.rows(cell)
+    mine = jax.tree.map(lambda x: x[rows], state)
+    return mine.replace(train_pairs=mine.train_pairs[:, : num_pairs_of(cell)])
+
+
+def steps_of(past: Round) -> np.ndarray:
+    """Return the steps at which a round is measured."""
+    cell = past.cells[0]
+    return evaluation_steps(cell.num_steps, cell.evaluation.num_evaluations)

@@ -1,0 +1,274 @@
+"""The host's part of training: restore, chunks of steps, evaluations, checkpoints."""
+
+import contextlib
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from repjax.engine.ensemble import Ensemble
+from repjax.engine.parts import Parts
+from repjax.engine.programs import Programs
+from repjax.engine.progress import Progress
+from repjax.engine.saved import restore, results_of, steps_of
+from repjax.settings.config import CellConfig, flatten
+from repjax.settings.rules import ConfigError
+from repjax.storage import hosts
+from repjax.storage.checkpoint import Checkpoints
+from repjax.storage.files import as_path, read_json, write_json
+from repjax.storage.lease import Held
+from repjax.storage.lock import locked
+from repjax.storage.results import TRAJECTORY, CellResults
+from repjax.storage.rounds import MAY_CHANGE, Round, form_rounds
+from repjax.storage.snapshots import save_snapshot
+
+
+class Stopped(Exception):
+    """The end for now, with what is trained saved: calling again goes on.
+
+    A signal asked for it, or another process holds the lease of a round.
+    """
+
+
+def train_sweep(
+    cells: Sequence[CellConfig], workdir: Path, progress: Progress
+) -> Iterator[list[CellResults]]:
+    """Train round after round, and yield what the cells of each gave.
+
+    First come those that are finished, which are read back. A round goes on from its
+    newest checkpoint if it has one.
+
+    Args:
+        cells: what to train.
+        workdir: each cell gets the folder `workdir / cell.name`.
+        progress: is told how far the round is.
+
+    Raises:
+        Stopped: SIGTERM or SIGINT came; everything trained so far is saved.
+        ConfigError: a folder holds a cell with other settings.
+    """
+    for cell in cells:
+        claim_directory(cell, workdir / cell.name)
+    is_done = hosts.share([CellResults.exists(workdir / cell.name) for cell in cells])
+    finished, missing = (
+        [cell for cell, done in zip(cells, is_done, strict=True) if done is wanted]
+        for wanted in (True, False)
+    )
+    if finished:
+        yield _told([CellResults.load(workdir / c.name) for c in finished], progress)
+    rounds = _rounds(missing, workdir)
+    programs = Programs([each.cells for each in rounds])
+    with _signals_noted() as signals:
+        for current in rounds:
+            yield _told(_train(current, workdir, progress, signals, programs), progress)
+            if hosts.any_of(bool(signals)):
+                raise Stopped(f"stopped after {current.name}")
+
+
+def _rounds(cells: Sequence[CellConfig], workdir: Path) -> list[Round]:
+    """What the first host finds to be trained; the disks of others may lag behind."""
+    found = hosts.by_first(lambda: form_rounds(cells, workdir)) or []
+    told = hosts.share([(r.to_json(), str(r.directory)) for r in found])
+    return [
+        Round(tuple(map(CellConfig.from_json, cells)), as_path(directory))
+        for cells, directory in told
+    ]
+
+
+def _told(cells: list[CellResults], progress: Progress) -> list[CellResults]:
+    progress.finish(cells)
+    return cells
+
+
+@contextlib.contextmanager
+def _locked(directory: Path) -> Iterator[Callable[[], None]]:
+    """`locked`, by the first host for all of them."""
+    with contextlib.ExitStack() as stack:
+        check = hosts.by_first(lambda: stack.enter_context(locked(directory)))
+        yield check or (lambda: None)
+
+
+def claim_directory(cell: CellConfig, directory: Path) -> None:
+    """Writes the cell's settings into its folder, or checks those that are there.
+
+    Raises:
+        ConfigError: the folder was begun with other settings.
+    """
+    path = directory / "config.json"
+
+    def write() -> None:
+        if not path.exists():
+            write_json(path, cell.to_json())
+
+    hosts.by_first(write)
+    stored, wanted = read_json(path), flatten(cell.to_json())
+    if not isinstance(stored, Mapping):
+        raise ConfigError(f"{path}: holds no settings; put back a copy, or remove it")
+    stored = flatten(stored)
+    differing = [
+        f"{key}: {wanted.get(key)} differs from {stored.get(key)}"
+        for key in sorted(stored.keys() | wanted.keys())
+        if stored.get(key) != wanted.get(key) and key not in MAY_CHANGE
+    ]
+    if differing:
+        raise ConfigError(
+            f"{', '.join(differing)}, with which {directory} was begun; "
+            "use another --workdir"
+        )
+    hosts.by_first(lambda: _set_damaged_results_aside(directory))
+
+
+def _set_damaged_results_aside(directory: Path) -> None:
+    """Results that cannot be read are made anew from the last checkpoint."""
+    if CellResults.exists(directory):
+        try:
+            CellResults.load(directory)
+        except ValueError as error:
+            aside = directory / f"damaged-{TRAJECTORY}"
+            (directory / TRAJECTORY).replace(aside)
+            print(f"repjax: {error}; moved to {aside}", file=sys.stderr)
+
+
+def _train(
+    current: Round,
+    workdir: Path,
+    progress: Progress,
+    signals: Sequence[int],
+    programs: Programs,
+) -> list[CellResults]:
+    """Train a round to the end, alone in its folder, and save what its cells gave."""
+    directory = current.directory
+    hosts.by_first(lambda: directory.mkdir(parents=True, exist_ok=True))
+    try:
+        with _locked(directory) as check_lock:
+            # Once more: another process may have been here before the lock was ours.
+            for cell in current.cells:
+                claim_directory(cell, workdir / cell.name)
+            folders = [workdir / cell.name for cell in current.cells]
+            if hosts.share(all(map(CellResults.exists, folders))):
+                return [CellResults.load(folder) for folder in folders]
+            hosts.by_first(current.write_record)
+            checkpoints = Checkpoints(
+                current.checkpoints,
+                current.cells[0].checkpoint.keep,
+                check_lock=check_lock,
+            )
+            try:
+                ensemble = programs.ensemble(current.cells)
+                every = _loop(current, ensemble, checkpoints, progress, signals)
+            finally:
+                checkpoints.close()
+
+            def save() -> None:
+                check_lock()
+                for results, folder in zip(every, folders, strict=True):
+                    results.save(folder)
+
+            hosts.by_first(save)
+            return every
+    except (Held, hosts.FirstFailed) as reason:
+        raise Stopped(f"{directory}: {reason}") from None
+
+
+def _loop(
+    current: Round,
+    ensemble: Ensemble | Parts,
+    checkpoints: Checkpoints,
+    progress: Progress,
+    signals: Sequence[int],
+) -> list[CellResults]:
+    """Its order is fixed: chunk → evaluate if due → save if due → stop.
+
+    An evaluation that is due when a signal came is left to the next call, since it may
+    take minutes; not the last, with which the round is done. Chunks may be cut
+    anywhere: the loop inside is the same program for every length, so the bits are
+    those of an uncut run.
+    """
+    cell, steps = current.cells[0], steps_of(current)
+    state, metrics, step = restore(ensemble, checkpoints, len(steps))
+    due = int(np.searchsorted(steps, step))
+    if due < len(steps) and np.isfinite(metrics["trained_steps"][:, due]).all():
+        due += 1  # it was measured before it was saved
+    progress.start(current.name, ensemble.num_runs, current.num_steps, step)
+    if due:
+        progress.measure({name: x[:, due - 1] for name, x in metrics.items()})
+    saved_at, pace = time.monotonic(), _Pace(cell.max_chunk_seconds)
+
+    while due < len(steps):
+        chunk = hosts.agree(min(int(steps[due]) - step, pace.steps))
+        if chunk:
+            begin = time.monotonic()
+            state, loss = ensemble.train(state, chunk)
+            train_loss = ensemble.fetch(loss)
+            pace.learn(chunk, time.monotonic() - begin, ensemble.overhead)
+            step += chunk
+            progress.update(step, train_loss)
+        stop = hosts.any_of(bool(signals))
+        if step == steps[due] and (not stop or step == current.num_steps):
+            measured = ensemble.evaluate(state)
+            for name, values in measured.items():
+                metrics[name][:, due] = values
+            due += 1
+            progress.measure(measured)
+            if cell.checkpoint.snapshots:
+                weights = ensemble.weights(state)
+                hosts.by_first(partial(save_snapshot, current, step, weights))
+        stop = stop or hosts.any_of(bool(signals))
+        overdue = time.monotonic() - saved_at > cell.checkpoint.every_seconds
+        if hosts.agree(overdue) or stop or due == len(steps):
+            trees = {"state": ensemble.to_save(state), "metrics": metrics}
+            checkpoints.save(step, trees)
+            saved_at = time.monotonic()
+        if stop and due < len(steps):
+            raise Stopped(f"stopped at step {step} of {current.name}")
+
+    return results_of(current, steps, metrics)
+
+
+_LONGEST = 30.0
+"""Seconds of training in a chunk of a cell in parts, at most."""
+
+
+class _Pace:
+    """Length of the next chunk, so that each takes about `seconds`.
+
+    Longer if much of a chunk is spent on moving states (see `Parts`): then training
+    takes ten times as long as that, but no more than `_LONGEST` seconds, since signals
+    are looked at between chunks.
+    """
+
+    def __init__(self, seconds: float):
+        self._seconds = seconds
+        self._compiled = False
+        self.steps = 1
+
+    def learn(self, steps: int, seconds: float, overhead: float) -> None:
+        """From a chunk that took so long; the first one's time is compilation."""
+        if self._compiled:
+            rate = steps / max(seconds - overhead, 1e-6)
+            wanted = rate * max(self._seconds, min(10 * overhead, _LONGEST))
+            # At most tenfold: a short chunk's rate says little.
+            self.steps = max(1, int(min(wanted, 10 * self.steps)))
+        self._compiled = True
+
+
+@contextlib.contextmanager
+def _signals_noted() -> Iterator[list[int]]:
+    """The list of SIGTERM and SIGINT received inside; a second SIGINT interrupts."""
+    received: list[int] = []
+
+    def note(number, _frame):
+        if number == signal.SIGINT and received:
+            raise KeyboardInterrupt
+        received.append(number)
+
+    before = {n: signal.signal(n, note) for n in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield received
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,63 @@
+"""The paper's Table 3: its numbers, and the settings that they are for.
+
+Chughtai, Chan, Nanda, "A Toy Model of Universality", ICML 2023. `paper_table3.csv` in
+this folder holds its numbers for 7 groups × 2 architectures, in fractions and nats:
+source `published` is what was printed, source `exact` what the authors' published
+weights give when the errata are mended. `paper_settings.csv` has what differs between
+the 14 cells in training, as in the cfg.json of their runs.
+"""
+
+import csv
+import io
+from collections.abc import Iterator
+from functools import lru_cache
+from importlib.resources import files
+from typing import Any
+
+from repjax.reference.formats import PAPER
+from repjax.settings.architectures import concerns
+from repjax.settings.config import CellConfig, flatten
+
+
+@lru_cache
+def paper_values() -> dict[tuple[str, str, str, str], float]:
+    """The paper's numbers by (group, architecture, source, metric)."""
+    return {
+        (row["group"], row["architecture"], row["source"], metric): float(value)
+        for row in _rows("paper_table3.csv")
+        for metric, value in row.items()
+        if metric not in ("group", "architecture", "source")
+    }
+
+
+@lru_cache
+def paper_settings() -> dict[tuple[str, str], dict[str, Any]]:
+    """The settings of the paper's runs, by (group, architecture)."""
+    return {
+        (row["group"], row["architecture"]): {
+            "num_steps": int(row["num_steps"]),
+            "train_fraction": float(row["train_fraction"]),
+            **PAPER,
+        }
+        for row in _rows("paper_settings.csv")
+    }
+
+
+def unlike_paper(cell: CellConfig) -> Iterator[str]:
+    """What differs from the paper's runs: "train_fraction 0.7, not 0.4".
+
+    Nothing for groups and networks that the paper does not have.
+    """
+    name = cell.group, cell.architecture
+    if name not in paper_settings():
+        return
+    ours = flatten(cell.to_json())
+    for key, theirs in paper_settings()[name].items():
+        relevant = concerns(key.partition(".")[0], cell.architecture)
+        if relevant and ours[key] != theirs:
+            yield f"{key} {ours[key]}, not {theirs}"
+
+
+def _rows(name: str) -> list[dict[str, str]]:
+    text = files("repjax.reference").joinpath(name).read_text("utf-8")
+    return list(csv.DictReader(io.StringIO(text)))

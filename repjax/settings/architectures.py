@@ -1,0 +1,178 @@
+"""The kinds of network: what settings, plans and tables know of them.
+
+No arrays, no jax: the networks themselves are in `repjax/models/`.
+"""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+
+from repjax.settings.rules import Kind, integer, real, setting
+
+SIZE = integer(at_least=1, at_most=1_000_000)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sizes(ABC):
+    """Settings of a network, and what follows from them for a group of n elements."""
+
+    @property
+    @abstractmethod
+    def num_neurons(self) -> int:
+        """Width of the hidden layer."""
+
+    @abstractmethod
+    def weights(self, order: int) -> dict[str, tuple[int, ...]]:
+        """Shape of each weight, by its name."""
+
+    @abstractmethod
+    def products(self, order: int) -> int:
+        """Weights that each pair is multiplied by, those met per element left out."""
+
+    @abstractmethod
+    def products_by_element(self, order: int) -> int:
+        """Multiplications that are done once for each element, not for each pair."""
+
+    def initial(self) -> dict[str, float]:
+        """Attributes of the network that only its initial weights depend on."""
+        return {}
+
+    @property
+    @abstractmethod
+    def looked_up(self) -> int:
+        """Floats that each pair looks up in tables over elements."""
+
+    @abstractmethod
+    def floats_per_pair(self, order: int) -> int:
+        """Activations and gradients of one pair that exist together in a step."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class MlpSizes(Sizes):
+    """Sizes of the MLP and of the bilinear network."""
+
+    embed_dim: int = setting(SIZE, Kind.SHAPE)
+    hidden_dim: int = setting(SIZE, Kind.SHAPE)
+
+    @property
+    def num_neurons(self) -> int:
+        """Width of the hidden layer."""
+        return self.hidden_dim
+
+    def weights(self, order: int) -> dict[str, tuple[int, ...]]:
+        """Shape of each weight, by its name."""
+        return {
+            "W_x": (order, self.embed_dim),
+            "W_y": (order, self.embed_dim),
+            "W": (2 * self.embed_dim, self.hidden_dim),
+            "W_U": (self.hidden_dim, order),
+        }
+
+    def products(self, order: int) -> int:
+        """The unembedding alone."""
+        return self.hidden_dim * order
+
+    def products_by_element(self, order: int) -> int:
+        """What each neuron receives from a, and from b."""
+        return order * 2 * self.embed_dim * self.hidden_dim
+
+    @property
+    def looked_up(self) -> int:
+        """What each neuron receives from a, and from b."""
+        return 2 * self.hidden_dim
+
+    def floats_per_pair(self, order: int) -> int:
+        """What comes from a and b, their sum, activations, logits and odds."""
+        return 5 * self.hidden_dim + 4 * order
+
+
+@dataclass(frozen=True, kw_only=True)
+class TransformerSizes(Sizes):
+    """Sizes of the transformer, and the spread of its initial weights."""
+
+    num_heads: int = setting(SIZE, Kind.SHAPE)
+    d_model: int = setting(SIZE, Kind.SHAPE)
+    d_head: int = setting(SIZE, Kind.SHAPE)
+    d_mlp: int = setting(SIZE, Kind.SHAPE)
+    init_scale: float = setting(real(above=0.0), Kind.DATA)
+
+    @property
+    def num_neurons(self) -> int:
+        """Width of the hidden layer."""
+        return self.d_mlp
+
+    def weights(self, order: int) -> dict[str, tuple[int, ...]]:
+        """Shape of each weight, by its name."""
+        to_head = (self.num_heads, self.d_model, self.d_head)
+        return {
+            "W_E": (order + 1, self.d_model),
+            "W_pos": (3, self.d_model),
+            **dict.fromkeys(("W_Q", "W_K", "W_V"), to_head),
+            "W_O": (self.num_heads, self.d_head, self.d_model),
+            "W_in": (self.d_model, self.d_mlp),
+            "W_out": (self.d_mlp, self.d_model),
+            "W_U": (self.d_model, order),
+        }
+
+    def products(self, order: int) -> int:
+        """Into the neurons, and from values and neurons to logits.
+
+        The latter by one product or by two, as in `Transformer.tables`.
+        """
+        values = self.num_heads * self.d_head
+        rows = values + self.d_mlp
+        readout = min(rows * order, self.d_model * (rows + order))
+        return values * self.d_mlp + readout
+
+    def products_by_element(self, order: int) -> int:
+        """Keys, values and scores of both factors."""
+        values = self.num_heads * self.d_head
+        return order * (4 * values * self.d_model + 2 * values)
+
+    def initial(self) -> dict[str, float]:
+        """Standard deviation of every weight."""
+        return {"init_std": self.init_scale * self.d_model**-0.5}
+
+    @property
+    def looked_up(self) -> int:
+        """Scores and values of both factors."""
+        return 2 * self.num_heads * (self.d_head + 1)
+
+    def floats_per_pair(self, order: int) -> int:
+        """Nine times the values of attention, residual stream, neurons, logits."""
+        values = self.num_heads * self.d_head
+        return 9 * values + 4 * self.d_model + 3 * self.d_mlp + 4 * order
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """A kind of network.
+
+    Attributes:
+        title: its heading in tables.
+        section: that of the settings which holds its sizes.
+        one_embedding: whether a and b share it; tables then have W_E for W_a and W_b.
+        in_paper: whether the paper's Table 3 has it.
+        cores_may_share: whether its bits are the same when several cores share a run.
+    """
+
+    title: str
+    section: str = "mlp"
+    one_embedding: bool = False
+    in_paper: bool = False
+    cores_may_share: bool = False
+
+
+ARCHITECTURES = {
+    "mlp": Architecture("MLP", in_paper=True, cores_may_share=True),
+    "transformer": Architecture(
+        "Transformer", section="transformer", one_embedding=True, in_paper=True
+    ),
+    "bilinear": Architecture("Bilinear", cores_may_share=True),
+}
+"""By the name that settings and files give it, in the order of tables."""
+
+
+def concerns(section: str, architecture: str) -> bool:
+    """Whether a section of the settings changes networks of this architecture."""
+    sections = {other.section for other in ARCHITECTURES.values()}
+    return section not in sections or section == ARCHITECTURES[architecture].section

@@ -1,0 +1,291 @@
+"""The settings of a sweep and of a cell: checked once, then typed and frozen.
+
+Defaults live in `experiments/base.py` and nowhere else, so a key that is missing,
+unknown, of the wrong type or out of range is a `ConfigError` that names it. Keys are
+dotted ("optimizer.weight_decay") wherever a person reads or writes them.
+"""
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, is_dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any, TypeVar
+
+from ml_collections import ConfigDict
+
+from repjax.settings.architectures import (
+    ARCHITECTURES,
+    MlpSizes,
+    Sizes,
+    TransformerSizes,
+)
+from repjax.settings.rules import (
+    ConfigError,
+    Kind,
+    Rule,
+    as_tuple,
+    check_key,
+    choice,
+    flag,
+    integer,
+    real,
+    setting,
+    several,
+    show,
+    text,
+)
+
+STEPS = integer(at_least=1, at_most=2**31 - 1)
+NUM_SEEDS = integer(at_least=1, at_most=100_000)
+LAST_SEED = 2**31 - 1
+SEED = integer(at_least=0, at_most=LAST_SEED)
+
+Settings = TypeVar("Settings")
+
+_LATER_SETTINGS = {"checkpoint.snapshots": False}
+"""What older files lack."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class OptimizerConfig:
+    """AdamW, constant learning rate."""
+
+    learning_rate: float = setting(real(above=0.0), Kind.DATA)
+    weight_decay: float = setting(real(at_least=0.0), Kind.DATA)
+    beta1: float = setting(real(at_least=0.0, below=1.0), Kind.DATA)
+    beta2: float = setting(real(at_least=0.0, below=1.0), Kind.DATA)
+    eps: float = setting(real(above=0.0), Kind.DATA)
+
+
+@dataclass(frozen=True, kw_only=True)
+class EvaluationConfig:
+    """When metrics are taken; step 0 and the last step are always among them."""
+
+    num_evaluations: int = setting(integer(at_least=2, at_most=100_000), Kind.HOST)
+
+
+@dataclass(frozen=True, kw_only=True)
+class CheckpointConfig:
+    """How often a round is saved, how many checkpoints stay, and what else is kept."""
+
+    every_seconds: float = setting(real(at_least=0.0), Kind.HOST)
+    keep: int = setting(integer(at_least=2), Kind.HOST)
+    snapshots: bool = setting(flag(), Kind.HOST)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunSettings:
+    """What a run needs besides its group, architecture and seed."""
+
+    task: str = setting(text("a word in a, b, a^-1, b^-1 such as a*b"), Kind.DATA)
+    num_steps: int = setting(STEPS, Kind.HOST)
+    train_fraction: float = setting(real(above=0.0, below=1.0), Kind.DATA)
+    matmul_precision: str = setting(choice("default", "high", "highest"), Kind.SHAPE)
+    optimizer: OptimizerConfig
+    mlp: MlpSizes
+    transformer: TransformerSizes
+    evaluation: EvaluationConfig
+    checkpoint: CheckpointConfig
+    max_chunk_seconds: float = setting(real(above=0.0), Kind.HOST)
+    runs_per_device: int = setting(integer(at_least=0), Kind.SHAPE)
+
+    def to_json(self) -> dict[str, Any]:
+        """These settings as JSON has them: nested dicts, lists for tuples."""
+        return json.loads(json.dumps(dataclasses.asdict(self)))
+
+    @classmethod
+    def from_json(cls: type[Settings], values: Any) -> Settings:
+        """The inverse of `to_json`, as strict as `from_config_dict`.
+
+        Settings that did not exist yet when a file was written have the value that
+        changes nothing.
+        """
+        if isinstance(values, Mapping):
+            values = _LATER_SETTINGS | flatten(values)
+        return parse(cls, values)
+
+
+def rules_of(cls: Any, prefix: str = "") -> dict[str, Rule]:
+    """Dotted key → rule, for every setting in a dataclass and those it holds."""
+    rules: dict[str, Rule] = {}
+    for field in dataclasses.fields(cls):
+        key = f"{prefix}{field.name}"
+        if is_dataclass(field.type):
+            rules |= rules_of(field.type, f"{key}.")
+        else:
+            rules[key] = field.metadata["rule"]
+    return rules
+
+
+SWEEPABLE = rules_of(RunSettings)
+OVERRIDABLE = {"num_seeds": NUM_SEEDS, "first_seed": SEED} | SWEEPABLE
+
+
+def _parse_overrides(value: Any) -> tuple[tuple[str, str, Any], ...]:
+    """Triples (pattern on "group/architecture", key, value)."""
+
+    def parse_one(triple: Any) -> tuple[str, str, Any]:
+        pattern, key, value = as_tuple(triple)
+        architecture = pattern.rpartition("/")[2] if "/" in pattern else ""
+        if not any(fnmatchcase(name, architecture) for name in ARCHITECTURES):
+            raise ConfigError(
+                f"overrides: {show(pattern)} matches no cell; use "
+                f"<group>/<architecture> such as 'S5/mlp' or '*/transformer'"
+            )
+        check_key(key, OVERRIDABLE, where="overrides: ")
+        return pattern, key, OVERRIDABLE[key].parse(f"overrides: {key}", value)
+
+    return tuple(map(parse_one, _as_rows(value)))
+
+
+def _parse_sweep(value: Any) -> tuple[tuple[str, tuple], ...]:
+    """Pairs (key, values), of which the sweep is the product."""
+
+    def parse_one(pair: Any) -> tuple[str, tuple]:
+        key, values = as_tuple(pair)
+        check_key(key, SWEEPABLE, where="sweep: ")
+        rule = SWEEPABLE[key]
+        values = tuple(rule.parse(f"sweep: {key}", item) for item in as_tuple(values))
+        if not values or len(set(values)) < len(values):
+            raise ConfigError(
+                f"sweep: {key}: {show(values)}; use one or more values, each once"
+            )
+        return key, values
+
+    pairs = tuple(map(parse_one, _as_rows(value)))
+    if len(dict(pairs)) < len(pairs):
+        raise ConfigError(
+            f"sweep: {show(pairs)} sweeps a key twice; name each key once"
+        )
+    return pairs
+
+
+def _as_rows(value: Any) -> tuple:
+    """Typed at a shell, the one-row tuple (("key", 1),) easily loses its last comma."""
+    rows = as_tuple(value)
+    return (rows,) if rows and isinstance(rows[0], str) else rows
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config(RunSettings):
+    """Everything that `get_config()` in an experiment file says."""
+
+    groups: tuple[str, ...] = setting(
+        several(text("a name"), "one or more groups, each once, such as S5 or S5,A5"),
+        Kind.HOST,
+    )
+    architectures: tuple[str, ...] = setting(
+        several(
+            choice(*ARCHITECTURES),
+            f"one or more of {', '.join(ARCHITECTURES)}, each once",
+        ),
+        Kind.HOST,
+    )
+    num_seeds: int = setting(OVERRIDABLE["num_seeds"], Kind.HOST)
+    first_seed: int = setting(SEED, Kind.HOST)
+    overrides: tuple[tuple[str, str, Any], ...] = setting(
+        Rule(
+            "triples (pattern, key, value): (('*/mlp', 'num_steps', 100),)",
+            _parse_overrides,
+        ),
+        Kind.HOST,
+    )
+    sweep: tuple[tuple[str, tuple], ...] = setting(
+        Rule(
+            "pairs (key, values): (('optimizer.weight_decay', (0.3, 1.0)),)",
+            _parse_sweep,
+        ),
+        Kind.HOST,
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class CellConfig(RunSettings):
+    """All runs of one group and architecture that share a compiled program."""
+
+    group: str = setting(text("the name of a group"), Kind.DATA)
+    architecture: str = setting(choice(*ARCHITECTURES), Kind.SHAPE)
+    seeds: tuple[int, ...] = setting(
+        several(SEED, "one or more seeds, each once"), Kind.DATA
+    )
+    swept: tuple[str, ...] = dataclasses.field(
+        default=(),
+        metadata={
+            "rule": several(choice(*SWEEPABLE), "keys of settings", at_least=0),
+            "kind": Kind.HOST,
+        },
+    )
+
+    @property
+    def sizes(self) -> Sizes:
+        """Those of its architecture."""
+        return getattr(self, ARCHITECTURES[self.architecture].section)
+
+    @property
+    def name(self) -> str:
+        """Its directory: group, architecture and what the sweep varies."""
+        values = flatten(dataclasses.asdict(self))
+        varied = [f"{key.rpartition('.')[2]}={values[key]}" for key in self.swept]
+        return "_".join([Path(self.group).stem, self.architecture, *varied])
+
+
+def shape_of(cell: CellConfig) -> tuple[tuple[str, Any], ...]:
+    """Return the settings that decide which program trains `cell`.
+
+    Cells of groups of one order that agree in these share their programs; everything
+    else about them is data, or the host's alone. Sizes are those of the cell's own
+    architecture.
+    """
+    return tuple(
+        (field.name, getattr(settings, field.name))
+        for settings in (cell, cell.sizes)
+        for field in dataclasses.fields(settings)
+        if field.metadata.get("kind") is Kind.SHAPE
+    )
+
+
+def from_config_dict(config: ConfigDict) -> Config:
+    """The checked settings of a sweep.
+
+    Raises:
+        ConfigError: a key is unknown or missing, or its value is not allowed.
+    """
+    return parse(Config, config.to_dict())
+
+
+def parse(cls: type[Settings], values: Any) -> Settings:
+    """An instance of a settings dataclass from nested or dotted keys, all of them."""
+    if not isinstance(values, Mapping):
+        raise ConfigError(f"{show(values)} is not allowed; use a mapping of settings")
+    flat, rules = flatten(values), rules_of(cls)
+    for key in flat:
+        check_key(key, rules)
+    for key, rule in rules.items():
+        if key not in flat:
+            raise ConfigError(f"{key}: missing; use {rule.allowed}")
+    return _assemble(cls, {key: rules[key].parse(key, flat[key]) for key in flat})
+
+
+def flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested mappings as one, with dotted keys."""
+    flat: dict[str, Any] = {}
+    for key, value in values.items():
+        if isinstance(value, Mapping):
+            flat |= flatten(value, f"{prefix}{key}.")
+        else:
+            flat[f"{prefix}{key}"] = value
+    return flat
+
+
+def _assemble(cls: Any, flat: Mapping[str, Any], prefix: str = "") -> Any:
+    """The dataclass whose checked settings stand in `flat` under `prefix`."""
+    values = {}
+    for field in dataclasses.fields(cls):
+        key = f"{prefix}{field.name}"
+        nested = is_dataclass(field.type)
+        values[field.name] = (
+            _assemble(field.type, flat, f"{key}.") if nested else flat[key]
+        )
+    return cls(**values)

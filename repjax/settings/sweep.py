@@ -1,0 +1,161 @@
+"""From a config to the list of cells, and a fair share of them for each process."""
+
+import dataclasses
+import heapq
+import itertools
+import re
+from collections.abc import Collection, Iterator, Sequence
+from fnmatch import fnmatchcase
+
+from repjax.groups import build_group
+from repjax.settings.architectures import concerns
+from repjax.settings.config import (
+    LAST_SEED,
+    SWEEPABLE,
+    CellConfig,
+    Config,
+    flatten,
+    parse,
+)
+from repjax.settings.rules import ConfigError, show
+
+
+def expand(config: Config, typed_in: Collection[str] = ()) -> list[CellConfig]:
+    """The cells of a sweep, ordered by group, then architecture, then swept settings.
+
+    A setting is its base value, unless an override whose pattern matches the cell says
+    otherwise (the last one counts), unless the sweep varies it; one typed in on the
+    command line stands above all three.
+
+    Args:
+        config: the whole sweep.
+        typed_in: dotted keys given as `--config.key=value`.
+
+    Raises:
+        ConfigError: an unknown group or task, no pair to train or test on, or two cells
+            of one name.
+    """
+    for group in config.groups:
+        _check_group(group)
+    cells = [
+        cell
+        for group, architecture in itertools.product(
+            config.groups, config.architectures
+        )
+        for cell in _expand_pair(config, group, architecture, typed_in)
+    ]
+    first_of_name: dict[str, CellConfig] = {}
+    for cell in cells:
+        _check_data(cell)
+        twin = first_of_name.setdefault(cell.name, cell)
+        if twin is not cell:
+            raise ConfigError(
+                f"groups: {show(twin.group)} and {show(cell.group)} would share the "
+                f"directory {cell.name}; rename one of the table files"
+            )
+    return cells
+
+
+def _expand_pair(
+    config: Config, group: str, architecture: str, typed_in: Collection[str]
+) -> Iterator[CellConfig]:
+    """The cells of one group and architecture, one for each point of the sweep."""
+    settings = flatten(dataclasses.asdict(config))
+    for pattern, key, value in config.overrides:
+        if fnmatchcase(f"{group}/{architecture}", pattern) and key not in typed_in:
+            settings[key] = value
+    first, count = settings["first_seed"], settings["num_seeds"]
+    cell = {key: settings[key] for key in SWEEPABLE}
+    cell |= {"group": group, "architecture": architecture}
+    if first + count - 1 > LAST_SEED:
+        raise ConfigError(
+            f"first_seed: {first} is not allowed with num_seeds {count}; "
+            f"use seeds up to {LAST_SEED}"
+        )
+    cell["seeds"] = tuple(range(first, first + count))
+    sweep = {
+        key: values
+        for key, values in config.sweep
+        if key not in typed_in and concerns(key.partition(".")[0], architecture)
+    }
+    for values in itertools.product(*sweep.values()):
+        varied = dict(zip(sweep, values, strict=True))
+        yield parse(CellConfig, cell | varied | {"swept": tuple(sweep)})
+
+
+def _check_group(name: str) -> None:
+    try:
+        build_group(name)
+    except ValueError as error:
+        raise ConfigError(f"groups: {error}") from None
+
+
+def _check_data(cell: CellConfig) -> None:
+    """The task is a word and leaves pairs both to train and to test on."""
+    # Imports jax, 0.7 s that a misspelt key should not take to be reported.
+    from repjax.tasks.pairs import labels, num_train_pairs
+
+    try:
+        labels(build_group("C1"), cell.task)
+    except ValueError as error:
+        raise ConfigError(str(error)) from None
+    order = build_group(cell.group).order
+    if not 0 < num_train_pairs(order, cell.train_fraction) < order**2:
+        raise ConfigError(
+            f"train_fraction: {cell.train_fraction} of the {order**2} pairs of "
+            f"{cell.group} is not allowed; leave pairs to train and pairs to test"
+        )
+
+
+def estimate_cost(cell: CellConfig) -> float:
+    """Floating-point operations of one run, good to balance shards by.
+
+    Six per step, training pair and weight that meets pairs: multiply and add, forward
+    and for two gradients. Tables over elements (embeddings, keys, values) are left out.
+    """
+    order = build_group(cell.group).order
+    pairs = cell.train_fraction * order**2
+    return 6.0 * cell.sizes.products(order) * pairs * cell.num_steps
+
+
+def parse_shard(shard: str) -> tuple[int, int]:
+    """The pair (i, n) of "i/n"."""
+    match = re.fullmatch(r"(\d+)/(\d+)", shard, re.ASCII)
+    if not match or not int(match[1]) < int(match[2]):
+        raise ConfigError(
+            f"shard: {show(shard)} is not allowed; use i/n with 0 <= i < n"
+        )
+    return int(match[1]), int(match[2])
+
+
+def take_shard(cells: Sequence[CellConfig], index: int, count: int) -> list[CellConfig]:
+    """The runs that process `index` of `count` trains, as cells of fewer seeds."""
+    return divide(cells, count)[index]
+
+
+def divide(cells: Sequence[CellConfig], count: int) -> list[list[CellConfig]]:
+    """The runs of a sweep in `count` shards, each as cells of fewer seeds.
+
+    Runs go, the dearest first, to the shard with least to do: no shard then takes more
+    than 4/3 of the best possible time (Graham 1969), and every process finds the same
+    split by itself.
+    """
+    runs = [
+        (estimate_cost(cell), i, seed)
+        for i, cell in enumerate(cells)
+        for seed in cell.seeds
+    ]
+    runs.sort(key=lambda run: (-run[0], run[1], run[2]))
+    loads = [(0.0, shard) for shard in range(count)]
+    shards: list[dict[int, list[int]]] = [{} for _ in range(count)]
+    for cost, i, seed in runs:
+        load, shard = heapq.heappop(loads)
+        heapq.heappush(loads, (load + cost, shard))
+        shards[shard].setdefault(i, []).append(seed)
+    return [
+        [
+            dataclasses.replace(cells[i], seeds=tuple(seeds))
+            for i, seeds in sorted(shard.items())
+        ]
+        for shard in shards
+    ]

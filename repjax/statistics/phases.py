@@ -1,0 +1,109 @@
+"""Milestones and phases of one run: memorisation, circuit formation, cleanup.
+
+Nanda et al., "Progress measures for grokking via mechanistic interpretability" (ICLR
+2023), section 5, find the phases by eye: while the network memorises, excluded and
+train loss fall together; while the circuit forms, excluded loss rises and restricted
+loss falls; in the cleanup, test loss drops. The rule by which they are found here is in
+docs/metrics.md. It uses no slopes, so a dozen evaluations are enough.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from repjax.metrics import GENERALISED
+from repjax.storage.results import CellResults
+
+MEMORISED = 0.99
+"""A run has memorised when its train accuracy is at least this."""
+
+RISE = 0.1
+"""A circuit forms where excluded loss rises by more than this share of its lowest."""
+
+_CURVES = ("train_accuracy", "test_accuracy", "test_loss", "excluded_loss")
+
+
+@dataclass(frozen=True)
+class Phase:
+    """A stretch of training, from one evaluated step to a later one."""
+
+    start: int
+    end: int
+
+
+@dataclass(frozen=True)
+class Course:
+    """How the training of one run went, in optimiser steps; None where it did not.
+
+    Attributes:
+        has_past: whether anything was measured before the last step; an imported
+            network has none, and all else is None.
+        memorised: first evaluated step with train accuracy of at least `MEMORISED`.
+        generalised: first evaluated step with test accuracy of at least `GENERALISED`.
+        memorisation: phases, of which each ends where the next begins.
+        circuit_formation: the second.
+        cleanup: the third.
+    """
+
+    has_past: bool
+    memorised: int | None
+    generalised: int | None
+    memorisation: Phase | None
+    circuit_formation: Phase | None
+    cleanup: Phase | None
+
+
+NO_PAST = Course(False, None, None, None, None, None)
+
+
+def has_past(results: CellResults) -> np.ndarray:
+    """Whether each run was measured before its last step: (run) bool."""
+    return np.isfinite(results.metrics["test_loss"][:, :-1]).any(axis=1)
+
+
+def courses(results: CellResults) -> tuple[Course, ...]:
+    """The course of each run."""
+    return tuple(
+        _course(results, run) if past else NO_PAST
+        for run, past in enumerate(has_past(results))
+    )
+
+
+def _course(results: CellResults, run: int) -> Course:
+    """That of one run, from the evaluations at which all its curves are finite."""
+    curves = {name: results.metrics[name][run] for name in _CURVES}
+    finite = np.all([np.isfinite(curve) for curve in curves.values()], axis=0)
+    steps = results.steps[finite].tolist()
+    curves = {name: curve[finite] for name, curve in curves.items()}
+
+    memorised = _first(curves["train_accuracy"] >= MEMORISED)
+    generalised = _first(curves["test_accuracy"] >= GENERALISED)
+
+    excluded = curves["excluded_loss"]
+    # Before this evaluation the network did worse on test pairs than untrained.
+    drop = (
+        len(steps)
+        - 1
+        - int(np.argmax((curves["test_loss"] >= curves["test_loss"][0])[::-1]))
+    )
+    turn = int(np.argmin(excluded[: drop + 1]))
+    forms = excluded[drop] > (1 + RISE) * excluded[turn]
+
+    def phase(start: int, end: int | None, found: bool = True) -> Phase | None:
+        if not found or memorised is None or drop == 0 or end is None or end <= start:
+            return None
+        return Phase(steps[start], steps[end])
+
+    return Course(
+        has_past=True,
+        memorised=None if memorised is None else steps[memorised],
+        generalised=None if generalised is None else steps[generalised],
+        memorisation=phase(0, turn),
+        circuit_formation=phase(turn, drop, bool(forms)),
+        cleanup=phase(drop, generalised),
+    )
+
+
+def _first(condition: np.ndarray) -> int | None:
+    """Index of the first True."""
+    return int(np.argmax(condition)) if condition.any() else None

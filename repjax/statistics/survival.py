@@ -1,0 +1,69 @@
+"""When runs generalise, though some never do: Kaplan–Meier (J. Am. Stat. Assoc. 1958).
+
+A run that has not generalised when its training ends is censored there: it counts as
+not yet, and not as never or as then.
+"""
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import stats
+
+from repjax.statistics.intervals import CONFIDENCE
+
+
+@dataclass(frozen=True)
+class Survival:
+    """The share of runs that have not yet generalised, against steps.
+
+    Attributes:
+        num_runs: runs looked at.
+        num_events: how many of them generalised while they were watched.
+        median: step by which half of all runs generalised; None if the curve ends
+            above one half.
+        low: lower end of its 95 % interval; None where there is none.
+        high: upper end.
+    """
+
+    num_runs: int
+    num_events: int
+    median: float | None
+    low: float | None
+    high: float | None
+
+
+def survival(events: Sequence[float], censored: Sequence[float]) -> Survival | None:
+    """Return the curve's median and its interval; None without any run.
+
+    The interval of the median is where the 95 % band of the curve (log–log
+    transformed) meets one half (Brookmeyer and Crowley, Biometrics 1982).
+
+    Args:
+        events: step at which each run generalised, of those that did.
+        censored: step at which each of the others was last looked at.
+    """
+    if not events and not censored:
+        return None
+    total = len(events) + len(censored)
+    if not events:
+        return Survival(total, 0, None, None, None)
+    sample = stats.CensoredData(uncensored=events, right=censored)
+    curve = stats.ecdf(sample).sf
+    low = high = None
+    if total > 1:
+        with np.errstate(all="ignore"), warnings.catch_warnings():
+            # Undefined where the curve is at 1 or 0: there it has no band.
+            warnings.simplefilter("ignore", RuntimeWarning)
+            band = curve.confidence_interval(CONFIDENCE, method="log-log")
+        low = _falls_to_half(curve.quantiles, band.low.probabilities)
+        high = _falls_to_half(curve.quantiles, band.high.probabilities)
+    median = _falls_to_half(curve.quantiles, curve.probabilities)
+    return Survival(total, len(events), median, low, high)
+
+
+def _falls_to_half(steps: np.ndarray, shares: np.ndarray) -> float | None:
+    """The first step at which the curve is at one half or below; None if never."""
+    reached = np.nonzero(shares <= 0.5)[0]
+    return float(steps[reached[0]]) if reached.size else None

@@ -1,0 +1,163 @@
+"""What a cell leaves behind: every metric of every run at every evaluated step.
+
+The folder of a cell holds them as one file, `trajectory.npz`, which nothing else needs
+to be read: the cell's config lies inside it. NumPy only, so that a report needs no jax.
+"""
+
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from repjax.metrics import GENERALISED, KEY_SIMILARITY, LEARNED_SIMILARITY
+from repjax.settings.config import CellConfig
+from repjax.settings.rules import ConfigError
+from repjax.storage.files import write_atomically
+
+TRAJECTORY = "trajectory.npz"
+
+METRIC_PREFIX = "metrics/"
+
+
+@dataclass(frozen=True, eq=False)
+class CellResults:
+    """Trajectories of all runs of one cell.
+
+    Attributes:
+        cell: what was trained; run i has seed `cell.seeds[i]`.
+        irreps: names of the real irreps of the group, `trivial` among them.
+        irrep_dims: their real dimensions.
+        steps: evaluated steps (evaluation), increasing.
+        metrics: name -> (run, evaluation), or (run, evaluation, irrep) for the metrics
+            of single irreps.
+    """
+
+    cell: CellConfig
+    irreps: tuple[str, ...]
+    irrep_dims: tuple[int, ...]
+    steps: np.ndarray
+    metrics: dict[str, np.ndarray]
+
+    def __post_init__(self) -> None:
+        """Checks that all axes agree."""
+        scalar = (len(self.cell.seeds), len(self.steps))
+        allowed = (scalar, (*scalar, len(self.irreps)))
+        for name, values in self.metrics.items():
+            if values.shape not in allowed:
+                raise ValueError(
+                    f"{self.cell.name}: {name} has shape {values.shape}; "
+                    f"allowed are {allowed[0]} and {allowed[1]}"
+                )
+
+    @property
+    def num_runs(self) -> int:
+        """Number of runs, one per seed."""
+        return len(self.cell.seeds)
+
+    @property
+    def group_name(self) -> str:
+        """Name of the group; of a table file, its name without folder and ending."""
+        return Path(self.cell.group).stem
+
+    @property
+    def settings(self) -> str:
+        """What the name of the cell says beyond group and architecture: its sweep."""
+        prefix = f"{self.group_name}_{self.cell.architecture}"
+        return self.cell.name.removeprefix(prefix).removeprefix("_")
+
+    def final(self, name: str) -> np.ndarray:
+        """One metric at the last evaluated step: (run) or (run, irrep)."""
+        return self.metrics[name][:, -1]
+
+    @cached_property
+    def is_key(self) -> np.ndarray:
+        """Whether each irrep is key: (run, irrep) bool."""
+        nontrivial = np.array(self.irreps) != "trivial"
+        return nontrivial & (self.final("logit_similarity") > KEY_SIMILARITY)
+
+    @cached_property
+    def learned_step(self) -> np.ndarray:
+        """Step at which each irrep was learned, inf if never: (run, irrep) float."""
+        learned = self.metrics["logit_similarity"] > LEARNED_SIMILARITY
+        first = self.steps[np.argmax(learned, axis=1)]
+        return np.where(learned.any(axis=1), first, np.inf)
+
+    def key_irreps(self, run: int) -> tuple[str, ...]:
+        """Names of the key irreps of a run in order of learning.
+
+        Irreps learned at the same step, and after all others those that never passed
+        `LEARNED_SIMILARITY`, stand by falling final similarity.
+        """
+        similarity = self.final("logit_similarity")[run]
+        order = np.lexsort((-similarity, self.learned_step[run]))
+        return tuple(self.irreps[i] for i in order if self.is_key[run, i])
+
+    @property
+    def diverged(self) -> np.ndarray:
+        """Whether each run was ended by a loss that is not finite: (run) bool.
+
+        One that its last step broke was not stopped by it, but has no loss either.
+        """
+        stopped = self.final("trained_steps") < self.steps[-1]
+        return stopped | ~np.isfinite(self.final("train_loss"))
+
+    @property
+    def generalised(self) -> np.ndarray:
+        """Whether each run has generalised: (run) bool."""
+        return self.final("test_accuracy") >= GENERALISED
+
+    def save(self, directory: Path) -> Path:
+        """Writes `directory`/trajectory.npz in one step and returns its path."""
+        path = directory / TRAJECTORY
+        arrays: dict[str, Any] = {
+            "cell": np.array(json.dumps(self.cell.to_json())),
+            "irreps": np.array(self.irreps),
+            "irrep_dims": np.array(self.irrep_dims),
+            "steps": self.steps,
+        }
+        arrays |= {METRIC_PREFIX + name: x for name, x in self.metrics.items()}
+        write_atomically(path, lambda file: np.savez_compressed(file, **arrays))
+        return path
+
+    @staticmethod
+    def exists(directory: Path) -> bool:
+        """Whether `directory` has a trajectory: its cell is finished."""
+        return (directory / TRAJECTORY).exists()
+
+    @classmethod
+    def load(cls, directory: Path) -> "CellResults":
+        """Reads what `save` wrote.
+
+        Raises:
+            FileNotFoundError: if there is no trajectory.
+            ConfigError: if the file is damaged or of another kind.
+        """
+        path = directory / TRAJECTORY
+        try:
+            # Opened here: np.load leaks the file when it is no whole archive.
+            with path.open("rb") as file, np.load(file) as archive:
+                arrays = dict(archive)
+            return cls(
+                cell=CellConfig.from_json(json.loads(str(arrays["cell"]))),
+                irreps=tuple(arrays["irreps"].tolist()),
+                irrep_dims=tuple(arrays["irrep_dims"].tolist()),
+                steps=arrays["steps"],
+                metrics={
+                    name.removeprefix(METRIC_PREFIX): values
+                    for name, values in arrays.items()
+                    if name.startswith(METRIC_PREFIX)
+                },
+            )
+        except FileNotFoundError:
+            raise
+        except Exception as error:  # zipfile, zlib, numpy and json each have their own
+            raise ConfigError(f"{path}: not a readable trajectory ({error})") from error
+
+
+def load_workdir(workdir: Path) -> tuple[CellResults, ...]:
+    """Results of all cells in a workdir that have any, by name of the cell."""
+    paths = sorted(workdir.glob(f"*/{TRAJECTORY}"))
+    return tuple(CellResults.load(path.parent) for path in paths)

@@ -1,0 +1,211 @@
+"""Rounds: cells that are trained, saved and resumed together.
+
+Cells of one program that take the same steps and are measured at the same of them form
+a round. A round of one cell has its checkpoints in the folder of that cell, one of
+several in `DIR/programs/<id>/`, with the settings of all its cells in `cells.json`. A
+round that was begun goes on as it began, whatever else a later call asks for.
+"""
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Collection, Hashable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+
+from repjax.groups import build_group
+from repjax.settings.config import CellConfig, RunSettings, flatten, shape_of
+from repjax.settings.rules import ConfigError, Kind
+from repjax.storage.files import read_json, write_json
+
+MAY_CHANGE = (
+    "checkpoint.every_seconds",
+    "checkpoint.keep",
+    "checkpoint.snapshots",
+    "max_chunk_seconds",
+    "runs_per_device",
+)
+"""Settings that change no number of a run, but for rounding on another layout."""
+
+_CELLS = "cells.json"
+
+
+@dataclass(frozen=True)
+class Round:
+    """Cells whose runs are at the same step, in one checkpoint.
+
+    Attributes:
+        cells: in the order of their runs.
+        directory: in which `checkpoints/` is, or will be.
+    """
+
+    cells: tuple[CellConfig, ...]
+    directory: Path
+
+    @property
+    def name(self) -> str:
+        """What a person calls it."""
+        return title(self.cells)
+
+    @property
+    def checkpoints(self) -> Path:
+        """The folder of its checkpoints."""
+        return self.directory / "checkpoints"
+
+    @property
+    def num_runs(self) -> int:
+        """Runs of all its cells."""
+        return sum(len(cell.seeds) for cell in self.cells)
+
+    @property
+    def num_steps(self) -> int:
+        """Steps that each of its runs takes."""
+        return self.cells[0].num_steps
+
+    @property
+    def is_trained(self) -> bool:
+        """Whether there is a checkpoint of the last step."""
+        return (self.checkpoints / str(self.num_steps)).is_dir()
+
+    def rows(self, cell: CellConfig) -> slice:
+        """Where the runs of a cell are among those of the round."""
+        place = [other.name for other in self.cells].index(cell.name)
+        first = sum(len(other.seeds) for other in self.cells[:place])
+        return slice(first, first + len(cell.seeds))
+
+    def to_json(self) -> list:
+        """What `cells.json` holds."""
+        return [cell.to_json() for cell in self.cells]
+
+    def write_record(self) -> None:
+        """Write which cells are in the folder, unless that is the cell's own."""
+        if len(self.cells) > 1:
+            write_json(self.directory / _CELLS, self.to_json())
+
+
+def form_rounds(cells: Collection[CellConfig], workdir: Path) -> list[Round]:
+    """Return the rounds in which cells that are not finished are trained.
+
+    A cell whose round was begun takes the others of that round with it.
+
+    Raises:
+        ConfigError: the record of a round in `workdir` is damaged.
+    """
+    begun = {cell.name: past for past in _begun(workdir) for cell in past.cells}
+    rounds: dict[Path, Round] = {}
+    new = []
+    for cell in cells:
+        past = begun.get(cell.name)
+        directory = workdir / cell.name
+        if (directory / "checkpoints").is_dir():
+            rounds[directory] = Round((cell,), directory)
+        elif past is not None and _among(cell, past):
+            rounds.setdefault(past.directory, _as_wanted(past, cell))
+        else:
+            new.append(cell)
+    for together in group(new):
+        started = Round(tuple(together), workdir / _folder(together))
+        rounds[started.directory] = started
+    return list(rounds.values())
+
+
+def group(cells: Iterable[CellConfig]) -> list[list[CellConfig]]:
+    """Return the cells that train together if none of them was begun."""
+    together: dict[Hashable, list[CellConfig]] = {}
+    for cell in cells:
+        together.setdefault(_key(cell), []).append(cell)
+    return list(together.values())
+
+
+def title(cells: Sequence[CellConfig]) -> str:
+    """What a person calls a round: its cell, or the kind and number of its cells."""
+    first = cells[0]
+    if len(cells) == 1:
+        return first.name
+    order = build_group(first.group).order
+    return f"order {order}, {first.architecture}, {len(cells)} cells"
+
+
+def round_of(directory: Path) -> Round | None:
+    """Return the round that holds the cell in a folder, None if none was begun."""
+    cell = CellConfig.from_json(read_json(directory / "config.json"))
+    alone = Round((cell,), directory)
+    if alone.checkpoints.is_dir():
+        return alone
+    found = [past for past in _begun(directory.parent) if _among(cell, past)]
+    return max(found, key=lambda past: past.is_trained, default=None)
+
+
+def same_settings(one: CellConfig, other: CellConfig) -> bool:
+    """Whether two cells are the same but for what `MAY_CHANGE`."""
+    first, second = (flatten(cell.to_json()) for cell in (one, other))
+    return (
+        all(first[key] == second[key] for key in first.keys() - {*MAY_CHANGE})
+        and first.keys() == second.keys()
+    )
+
+
+def _key(cell: CellConfig) -> Hashable:
+    """Return what cells of one round have in common."""
+    return build_group(cell.group).order, shape_of(cell), _host_settings(cell)
+
+
+def _host_settings(settings: object) -> tuple:
+    """Return the settings that concern the host: steps, evaluations, checkpoints."""
+    found: list = []
+    for field in dataclasses.fields(RunSettings):
+        value = getattr(settings, field.name)
+        if field.metadata.get("kind") is Kind.HOST:
+            found.append((field.name, value))
+        elif field.name in ("evaluation", "checkpoint"):
+            found.append((field.name, dataclasses.astuple(value)))
+    return tuple(found)
+
+
+def _as_wanted(past: Round, wanted: CellConfig) -> Round:
+    """Return a begun round with those settings of a wanted cell that may change."""
+    cells = tuple(
+        replace(
+            cell,
+            checkpoint=wanted.checkpoint,
+            max_chunk_seconds=wanted.max_chunk_seconds,
+            runs_per_device=wanted.runs_per_device,
+        )
+        for cell in past.cells
+    )
+    return replace(past, cells=cells)
+
+
+def _among(cell: CellConfig, past: Round) -> bool:
+    return any(
+        cell.name == other.name and same_settings(cell, other) for other in past.cells
+    )
+
+
+def _folder(cells: Sequence[CellConfig]) -> str:
+    """Where a new round is saved: the same whoever asks for the same runs."""
+    first = cells[0]
+    if len(cells) == 1:
+        return first.name
+    runs = json.dumps([[cell.name, cell.seeds] for cell in cells])
+    digest = hashlib.sha256(runs.encode()).hexdigest()[:8]
+    order = build_group(first.group).order
+    return f"programs/order{order}_{first.architecture}_{digest}"
+
+
+def _begun(workdir: Path) -> Iterator[Round]:
+    """The rounds of several cells in a workdir."""
+    for path in sorted(workdir.glob(f"programs/*/{_CELLS}")):
+        yield Round(_read_cells(path, path.stat().st_mtime), path.parent)
+
+
+@lru_cache(maxsize=256)
+def _read_cells(path: Path, _changed: float) -> tuple[CellConfig, ...]:
+    try:
+        return tuple(CellConfig.from_json(values) for values in read_json(path))
+    except (TypeError, ValueError) as error:
+        raise ConfigError(
+            f"{path}: not a readable list of cells ({error}); put back a copy, or "
+            f"remove {path.parent}, whose cells then start at step 0"
+        ) from None

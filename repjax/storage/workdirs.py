@@ -1,0 +1,121 @@
+"""Several workdirs as one sweep: what each holds, and what none of them has."""
+
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+
+from repjax.settings.config import CellConfig, Config
+from repjax.settings.rules import ConfigError
+from repjax.settings.sweep import expand
+from repjax.storage.files import read_json
+from repjax.storage.rounds import round_of
+
+
+def cell_directories(workdirs: Iterable[Path]) -> list[Path]:
+    """The folders of cells in each workdir, by name.
+
+    Raises:
+        ConfigError: one was not trained in, or all are shards without a run.
+    """
+    directories = []
+    for workdir in workdirs:
+        found = sorted(path.parent for path in workdir.glob("*/config.json"))
+        if not found and not (workdir / "manifest.json").exists():
+            raise ConfigError(
+                f"--workdir: '{workdir}' holds no cells; use one that was trained in"
+            )
+        directories += found
+    if not directories:
+        raise ConfigError("--workdir: no cells there; add the other shards")
+    return directories
+
+
+def read_cell(directory: Path) -> CellConfig:
+    """The settings of the cell in a folder."""
+    values = read_json(directory / "config.json")
+    try:
+        return CellConfig.from_json(values)
+    except ConfigError as error:  # a group or settings that are no longer known
+        raise ConfigError(f"{directory}: {error}") from None
+
+
+def parse_step(text: str) -> int:
+    """The step that --step names."""
+    if not (text.isascii() and text.isdecimal()):
+        raise ConfigError(
+            f"--step: {text!r} is not allowed; use an integer, at least 0"
+        )
+    return int(text)
+
+
+def check_distinct(directories: Iterable[Path]) -> None:
+    """`ConfigError` if two folders hold the same run, trained to the end.
+
+    In a mean it would count twice. An unfinished twin does no harm: a shard that
+    another machine took over leaves one behind.
+    """
+    owners: dict[tuple[str, int], Path] = {}
+    for directory in directories:
+        cell = read_cell(directory)
+        past = round_of(directory)
+        if past is None or not past.is_trained:
+            continue
+        for seed in cell.seeds:
+            owner = owners.setdefault((cell.name, seed), directory)
+            if owner is not directory:
+                raise ConfigError(
+                    f"--workdir: {cell.name} with seed {seed} is both in {owner} and "
+                    f"in {directory}; leave one of them out"
+                )
+
+
+def wanted_seeds(workdirs: Iterable[Path]) -> dict[str, set[int]]:
+    """Cell → seeds of the whole sweeps that the workdirs were trained for.
+
+    The manifest of a shard holds the config of the sweep that it is a part of. Imported
+    workdirs have none, and want nothing.
+    """
+    wanted: dict[str, set[int]] = {}
+    for workdir in workdirs:
+        path = workdir / "manifest.json"
+        if not path.exists():
+            continue
+        try:
+            manifest = read_json(path)
+            if "config" not in manifest:
+                continue
+            config = Config.from_json(manifest["config"])
+            cells = expand(config, manifest["overrides"])
+        except (LookupError, TypeError, ValueError) as error:
+            print(
+                f"repjax: {path}: what is missing is not known: {error}",
+                file=sys.stderr,
+            )
+            continue
+        for cell in cells:
+            wanted.setdefault(cell.name, set()).update(cell.seeds)
+    return wanted
+
+
+def missing(
+    wanted: Mapping[str, set[int]], cells: Sequence[CellConfig]
+) -> Iterator[str]:
+    """A line for each cell of which `cells` lack runs."""
+    there: dict[str, set[int]] = {}
+    for cell in cells:
+        there.setdefault(cell.name, set()).update(cell.seeds)
+    for name, seeds in wanted.items():
+        if lacking := sorted(seeds - there.get(name, set())):
+            yield f"{name}: {show_seeds(lacking)} missing: not in these workdirs"
+
+
+def show_seeds(seeds: Sequence[int]) -> str:
+    """Increasing seeds in words: "seed 3", "seeds 1 to 4, 7"."""
+    spans: list[list[int]] = []
+    for seed in seeds:
+        if spans and seed == spans[-1][-1] + 1:
+            spans[-1] = [spans[-1][0], seed]
+        else:
+            spans.append([seed])
+    words = ", ".join(" to ".join(map(str, span)) for span in spans)
+    return f"seed{'s' if len(seeds) > 1 else ''} {words}"

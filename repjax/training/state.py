@@ -1,0 +1,48 @@
+"""Everything that one run is at one moment."""
+
+from typing import Any
+
+import optax
+from flax import struct
+
+from repjax.training.optim import AdamW
+from repjax.typing import Params
+
+
+class RunState(struct.PyTreeNode):
+    """State of one run: restoring it and training on gives the same bits.
+
+    The arrays are not typed: the same tree also holds stacked runs, NumPy arrays on
+    their way to a file, and bare shapes.
+
+    Attributes:
+        step: optimiser steps taken, an int32 scalar; fewer than its cell's if its loss
+            became non-finite, after which it takes none.
+        params: weights.
+        opt_state: AdamW's moments.
+        train_pairs: indices a·n + b of the training pairs, increasing int32; n² after
+            them is padding.
+    """
+
+    step: Any
+    params: Params
+    opt_state: optax.OptState
+    train_pairs: Any
+
+
+class RunData(struct.PyTreeNode):
+    """The settings of one run that are data: runs that differ in them share a program.
+
+    Attributes:
+        seed: uint32, the only source of chance.
+        num_pairs: training pairs, int32.
+        optimizer: settings of AdamW, float32.
+        initial: attributes of the network that only its initial weights depend on.
+        basis: index of its group and task among those of the program, int32.
+    """
+
+    seed: Any
+    num_pairs: Any
+    optimizer: AdamW
+    initial: dict[str, Any]
+    basis: Any
