@@ -26,22 +26,17 @@ all exist at once. Every other cell of the paper fits in one block.
 
 SMALLEST_BLOCK = 2**10
 
-CPU_BLOCK = 192
-"""The same on CPUs: activations and logits of a block stay in a core's own cache.
+CPU_BLOCKS = ((1_000, 144), (14_000, 192), (math.inf, 288))
+"""The same on CPUs, for groups of up to so many pairs n².
 
-Measured on 2 cores of an Intel Xeon with blocks of 65,536, 480, 240, 160 and 128 pairs:
-S5 MLP 4.3, 2.5, 2.4, 2.5 and 2.5 ms a step, S5 transformer 50, 32, 32, 32 and 35 ms. A
-multiple of 48, the width in which Eigen's products take pairs with AVX-512. The last
-block of a run is filled up, which costs less the smaller they are: on 2 cores of
-another Xeon with blocks of 240, 192, 144 and 96 pairs 4 runs of S5 took 7.7, 7.5, 8.0
-and 7.7 ms, of A5 1.73, 1.65, 1.66 and 1.66 ms a step. No block depends on how many
-pairs train, so neither does the program.
+Activations and logits of a block stay in a core's own cache; a multiple of 48, the
+width in which Eigen's products take pairs with AVX-512. Large blocks are faster, but
+the last one of a run is filled up. On 2 cores of an AMD EPYC, ms a step with blocks of
+144, 192, 240 and 288 pairs: D12 MLP, 32 runs, 1.99, 2.28, 2.09, –; A5 MLP, 4 runs,
+1.66, 1.60, 1.70, –; S5 MLP 8.0, 7.3, 7.4, 7.2; S5 transformer 94, 90, 87, 85; S6 MLP,
+1 run, –, 214, 211, 205. No block depends on how many pairs train, so neither does the
+program.
 """
-
-SMALL_CPU_BLOCK = 144
-"""That of groups with few pairs: D12, 32 runs, 2.28 ms with 192, 1.99 with 144."""
-
-FEW_PAIRS = 1000
 
 SEGMENTS = 8
 """Parts that the pairs of a costly step are added up in, so that cores can share them.
@@ -216,8 +211,7 @@ def _layout_of_part(
     at_once = cell.runs_per_device or (1 if on_cpu else per_device)
     at_once = min(at_once, per_device)
     order = build_group(cell.group).order
-    of_core = CPU_BLOCK if order**2 > FEW_PAIRS else SMALL_CPU_BLOCK
-    block = min(of_core, order**2) if on_cpu else LARGEST_BLOCK
+    block = _cpu_block(order) if on_cpu else LARGEST_BLOCK
     while True:
         slots = -(-max(per_device, 2 if on_cpu else 1) // at_once) * at_once
         # The states before and after a chunk, on CPUs those to be saved as well, and
@@ -249,6 +243,12 @@ def _layout_of_part(
             per_device = -(-runs * sharing // devices)
         else:
             return plan
+
+
+def _cpu_block(order: int) -> int:
+    """Pairs of a block on a core."""
+    size = next(size for most, size in CPU_BLOCKS if order**2 <= most)
+    return min(size, order**2)
 
 
 def _num_pairs(cell: CellConfig) -> int:

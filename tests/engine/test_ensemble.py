@@ -57,7 +57,7 @@ def test_a_seed_is_the_same_run_wherever_it_stands(architecture):
 def test_a_run_that_cores_share_is_that_of_one_core(monkeypatch, architecture):
     """As S6: alone on 4 cores, and beside others, when each core has its own."""
     monkeypatch.setattr(plan, "DIVIDED_FROM", 0)
-    monkeypatch.setattr(plan, "CPU_BLOCK", 3)
+    monkeypatch.setattr(plan, "CPU_BLOCKS", ((100, 3),))
     options = {"architectures": (architecture,)}
     alone = tiny_cell(num_seeds=1, **options)
     assert Ensemble([alone], jax.devices()[:4]).plan.sharing == 4

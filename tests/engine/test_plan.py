@@ -8,7 +8,6 @@ import pytest
 from experiments import table3
 from repjax.engine.ensemble import Ensemble
 from repjax.engine.plan import (
-    CPU_BLOCK,
     LARGEST_BLOCK,
     make_plan,
     num_parameters,
@@ -35,13 +34,19 @@ def paper_cell(group: str, architecture: str, runs: int = 4, **changes) -> CellC
 @pytest.mark.parametrize("runs", [1, 2, 3, 16, 17])
 def test_cores_take_their_runs_one_by_one(runs):
     plan = make_plan(paper_cell("S5", "mlp", runs), 8, True, 32 * GIB)
-    assert (plan.devices, plan.at_once, plan.block) == (8, 1, CPU_BLOCK)
+    assert (plan.devices, plan.at_once, plan.block) == (8, 1, 288)
     assert plan.slots == (3 if runs == 17 else 2)
     assert plan.width >= runs
 
 
 def test_few_pairs_take_smaller_blocks_on_a_core():
-    for group, block in (("S3", 36), ("D6", 144), ("S4", 144), ("A5", CPU_BLOCK)):
+    for group, block in (
+        ("S3", 36),
+        ("D6", 144),
+        ("S4", 144),
+        ("A5", 192),
+        ("S5", 288),
+    ):
         cell = dataclasses.replace(paper_cell("C113", "mlp"), group=group)
         assert make_plan(cell, 2, True, 32 * GIB).block == block
 
