@@ -133,6 +133,12 @@ def test_package_data_is_in_the_wheel(tmp_path):
     ours = {str(path.relative_to(REPOSITORY)) for path in files_of_the_repository()}
     assert {name for name in ours if name.startswith("repjax/")} <= packed
     assert not any(name.startswith(("tests/", "experiments/")) for name in packed)
+    if shutil.which("git") and (REPOSITORY / ".git").exists():
+        head = subprocess.run(
+            ["git", "rev-parse", "HEAD"], cwd=REPOSITORY, capture_output=True, text=True
+        ).stdout.strip()
+        commit = zipfile.ZipFile(wheel).read("repjax/commit.txt").decode()
+        assert commit.removesuffix("-dirty") == head
 
 
 @pytest.mark.skipif(not shutil.which("make"), reason="no make")

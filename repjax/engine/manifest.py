@@ -4,8 +4,9 @@ import json
 import os
 import platform
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from importlib.metadata import version
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +14,11 @@ import jax
 
 from repjax import __version__
 from repjax.engine.backend import processor
-from repjax.engine.placement import plan_for
+from repjax.engine.placement import frame_of, plan_for
 from repjax.settings.config import CellConfig
 from repjax.settings.rules import ConfigError
 from repjax.storage.files import read_json, write_json
+from repjax.storage.rounds import group
 
 _PACKAGES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy")
 
@@ -41,7 +43,11 @@ def write_manifest(
         "commit": commit(),
         "devices": [device.device_kind for device in jax.devices()],
         "processor": processor(),
-        "cells": {cell.name: _program(cell) for cell in cells},
+        "cells": {
+            cell.name: program
+            for members in group(cells)
+            for cell, program in _programs(members)
+        },
     }
     call = json.loads(json.dumps(call))
     last = read_json(path) if path.exists() else {}
@@ -55,32 +61,48 @@ def write_manifest(
     write_json(path, call | {"earlier": earlier})
 
 
-def _program(cell: CellConfig) -> dict[str, Any]:
-    """What decides the bits of a cell besides its settings."""
-    plan = plan_for(cell)
-    return {
-        "runs": plan.runs,
-        "parts": plan.parts,
-        "devices": plan.devices,
-        "ensemble_width": plan.width,
-        "at_once": plan.at_once,
-        "block": plan.block,
-        "segments": plan.segments,
-        "matmul_precision": cell.matmul_precision,
-    }
+def _programs(
+    cells: Sequence[CellConfig],
+) -> Iterator[tuple[CellConfig, dict[str, Any]]]:
+    """What decides the bits of cells that train together, besides their settings."""
+    plan = plan_for(frame_of([cells]).cell)
+    for cell in cells:
+        yield (
+            cell,
+            {
+                "runs": len(cell.seeds),
+                "runs_together": plan.runs,
+                "parts": plan.parts,
+                "devices": plan.devices,
+                "ensemble_width": plan.width,
+                "at_once": plan.at_once,
+                "block": plan.block,
+                "segments": plan.segments,
+                "matmul_precision": cell.matmul_precision,
+            },
+        )
 
 
 def commit() -> str:
     """Commit of the code, with `-dirty` after it if files differ; or `unknown`.
 
-    Where there is no repository, as in an image, REPJAX_COMMIT says it. A repository
-    that does not track this file is another project's, with repjax installed inside.
+    Where there is no repository, as in an image, REPJAX_COMMIT says it, and a wheel
+    carries that of its build. A repository that does not track this file is another
+    project's, with repjax installed inside.
     """
     try:
         _git("ls-files", "--error-unmatch", Path(__file__).name)
         return _git("describe", "--always", "--abbrev=40", "--dirty")
     except (OSError, subprocess.SubprocessError):
-        return os.environ.get("REPJAX_COMMIT", "unknown")
+        return os.environ.get("REPJAX_COMMIT") or _commit_of_wheel()
+
+
+def _commit_of_wheel() -> str:
+    """What hatch_build.py put into the wheel that this is installed from."""
+    try:
+        return files("repjax").joinpath("commit.txt").read_text("utf-8")
+    except OSError:
+        return "unknown"
 
 
 def _git(*arguments: str) -> str:

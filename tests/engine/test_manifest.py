@@ -35,6 +35,16 @@ def test_another_projects_commit_is_not_ours(tmp_path, monkeypatch):
     assert manifest.commit() == "1234"
 
 
+def test_a_wheel_carries_its_commit(tmp_path, monkeypatch):
+    """As hatch_build.py puts it beside the package's other files."""
+    installed(tmp_path, monkeypatch)
+    (tmp_path / "commit.txt").write_text("5678")
+    monkeypatch.setattr(manifest, "files", lambda _: tmp_path)
+    assert manifest.commit() == "5678"
+    monkeypatch.setenv("REPJAX_COMMIT", "1234")
+    assert manifest.commit() == "1234"
+
+
 def test_the_commit_of_a_repository_that_tracks_it(tmp_path, monkeypatch):
     folder = installed(tmp_path, monkeypatch)
     git(folder, "add", "-f", ".venv/repjax/engine/manifest.py")
