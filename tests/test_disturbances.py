@@ -4,9 +4,11 @@ import csv
 import errno
 import json
 import os
+import shlex
 import shutil
 import signal
 import subprocess
+import sys
 import zipfile
 from pathlib import Path
 
@@ -17,7 +19,14 @@ from repjax import main, table3
 from repjax.engine.progress import Progress
 from repjax.storage.lock import locked
 from repjax.storage.results import CellResults
-from tests.faults.program import Sweep, checkpoint_steps, outcome, starts, wait_until
+from tests.faults.program import (
+    ROOT,
+    Sweep,
+    checkpoint_steps,
+    outcome,
+    starts,
+    wait_until,
+)
 from tests.programs import call
 
 CELL = "S3_mlp"
@@ -310,3 +319,79 @@ def test_other_devices_go_on(tmp_path, monkeypatch, devices):
     manifest = json.loads((sweep.workdir("moved") / "manifest.json").read_text())
     assert len(manifest["devices"]) == devices
     assert len(manifest["earlier"][0]["devices"]) == 4
+
+
+def test_every_checkpoint_damaged_starts_anew_and_says_so(
+    undisturbed, tmp_path, capsys
+):
+    sweep = tiny(tmp_path)
+    stop = Disturber(lambda: os.kill(os.getpid(), signal.SIGTERM), after=7)
+    assert disturb(sweep, "damaged", stop) == 75
+    directory = sweep.workdir("damaged") / CELL
+    steps = checkpoint_steps(directory)
+    assert len(steps) == 2
+    for step in steps:
+        folder = directory / "checkpoints" / str(step)
+        file = max(folder.rglob("*"), key=lambda path: path.stat().st_size)
+        data = bytearray(file.read_bytes())
+        data[len(data) // 2] ^= 1
+        file.write_bytes(data)
+    capsys.readouterr()
+    assert call(main, *sweep.flags("damaged")) == 0
+    out, err = capsys.readouterr()
+    *named, last = err.splitlines()
+    assert len(named) == 2 and all(" is not used: " in line for line in named)
+    assert last.startswith("repjax: no usable checkpoint is left in ")
+    assert last.endswith(": training starts at step 0")
+    assert "resumed" not in out
+    assert outcome(sweep.workdir("damaged")) == undisturbed
+
+
+def test_each_state_is_printed_once(tmp_path, capsys):
+    assert call(main, *tiny(tmp_path).flags("quiet")) == 0
+    lines = [line for line in capsys.readouterr().out.splitlines() if "  step " in line]
+    places = [line.partition("  time left")[0] for line in lines]
+    assert len({*places}) == len(places) and "100.0%  step 40/40" in places[-1]
+    assert "test loss" in lines[-1], "what is printed last is the last measurement"
+
+
+@pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-"])
+def test_closed_outputs_end_no_training(undisturbed, tmp_path, closed):
+    sweep = tiny(tmp_path)
+    flags = shlex.join([sys.executable, "-m", "repjax.main", *sweep.flags("quiet")])
+    done = subprocess.run(f"exec {flags} {closed}", shell=True, check=False, cwd=ROOT)
+    assert done.returncode == 0
+    assert {CELL, "seeds.csv"} <= {
+        path.name for path in sweep.workdir("quiet").iterdir()
+    }
+
+
+@pytest.mark.parametrize("after", [2, 5, 9])
+def test_a_round_of_several_cells_goes_on_after_a_signal(tmp_path, after):
+    """Two weight decays in one checkpoint: tables and weights are as undisturbed."""
+    sweep = tiny(tmp_path)
+    decays = "--config.sweep=('optimizer.weight_decay',(0.5,1.0))"
+    assert call(main, *sweep.flags("quiet"), decays) == 0
+    stop = Disturber(lambda: os.kill(os.getpid(), signal.SIGTERM), after)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("repjax.engine.progress.build_progress", lambda: stop)
+        assert call(main, *sweep.flags("stopped"), decays) == 75
+    assert call(main, *sweep.flags("stopped"), decays) == 0
+    stopped = sweep.workdir("stopped")
+    assert len(list(stopped.glob("programs/*/checkpoints"))) == 1
+    assert outcome(stopped) == outcome(sweep.workdir("quiet"))
+
+
+def test_two_processes_do_not_train_one_round(tmp_path, capsys):
+    sweep = tiny(tmp_path)
+    decays = "--config.sweep=('optimizer.weight_decay',(0.5,1.0))"
+    stop = Disturber(lambda: os.kill(os.getpid(), signal.SIGTERM), 4)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("repjax.engine.progress.build_progress", lambda: stop)
+        assert call(main, *sweep.flags("shared"), decays) == 75
+    (folder,) = sweep.workdir("shared").glob("programs/*")
+    capsys.readouterr()
+    with locked(folder):
+        assert call(main, *sweep.flags("shared"), decays) == 2
+    assert f"{folder} is in use by process {os.getpid()}" in one_line(capsys)
+    assert call(main, *sweep.flags("shared"), decays) == 0

@@ -72,6 +72,8 @@ def train_sweep(
 def _rounds(cells: Sequence[CellConfig], workdir: Path) -> list[Round]:
     """What the first host finds to be trained; the disks of others may lag behind."""
     found = hosts.by_first(lambda: form_rounds(cells, workdir)) or []
+    if hosts.are_one():
+        return found
     told = hosts.share([(r.to_json(), str(r.directory)) for r in found])
     return [
         Round(tuple(map(CellConfig.from_json, cells)), as_path(directory))

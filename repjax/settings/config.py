@@ -10,6 +10,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, is_dataclass
 from fnmatch import fnmatchcase
+from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -223,7 +224,7 @@ class CellConfig(RunSettings):
         """Those of its architecture."""
         return getattr(self, ARCHITECTURES[self.architecture].section)
 
-    @property
+    @cached_property
     def name(self) -> str:
         """Its directory: group, architecture and what the sweep varies."""
         values = flatten(dataclasses.asdict(self))

@@ -59,6 +59,11 @@ def is_first() -> bool:
     return jax.process_index() == 0
 
 
+def are_one() -> bool:
+    """Whether there is no other process."""
+    return jax.process_count() == 1
+
+
 def by_first(action: Callable[[], Value]) -> Value | None:
     """What `action` gives in the first process, None in the others.
 
@@ -79,14 +84,14 @@ def by_first(action: Callable[[], Value]) -> Value | None:
 
 def agree(value: int) -> int:
     """The first process's value, on all of them."""
-    if jax.process_count() == 1:
+    if are_one():
         return value
     return int(multihost_utils.broadcast_one_to_all(np.int64(value)))
 
 
 def share(value: Value) -> Value:
     """What the first process has, on all of them; of anything that JSON can say."""
-    if jax.process_count() == 1:
+    if are_one():
         return value
     text = np.frombuffer(json.dumps(value).encode(), np.uint8)
     size = agree(text.size)
@@ -97,14 +102,14 @@ def share(value: Value) -> Value:
 
 def any_of(flag: bool) -> bool:
     """Whether it holds on one of them."""
-    if jax.process_count() == 1:
+    if are_one():
         return flag
     return bool(multihost_utils.process_allgather(np.array(flag)).any())
 
 
 def gather(tree: Any) -> Any:
     """Arrays that are spread over the devices of all hosts, whole, as NumPy arrays."""
-    if jax.process_count() == 1:
+    if are_one():
         return jax.device_get(tree)
     return multihost_utils.process_allgather(tree, tiled=True)
 

@@ -11,7 +11,8 @@ import hashlib
 import json
 from collections.abc import Collection, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
+from itertools import accumulate
 from pathlib import Path
 
 from repjax.groups import build_group
@@ -70,9 +71,15 @@ class Round:
 
     def rows(self, cell: CellConfig) -> slice:
         """Where the runs of a cell are among those of the round."""
-        place = [other.name for other in self.cells].index(cell.name)
-        first = sum(len(other.seeds) for other in self.cells[:place])
-        return slice(first, first + len(cell.seeds))
+        return self._rows[cell.name]
+
+    @cached_property
+    def _rows(self) -> dict[str, slice]:
+        ends = accumulate(len(cell.seeds) for cell in self.cells)
+        return {
+            cell.name: slice(end - len(cell.seeds), end)
+            for cell, end in zip(self.cells, ends, strict=True)
+        }
 
     def to_json(self) -> list:
         """What `cells.json` holds."""
