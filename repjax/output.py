@@ -64,9 +64,25 @@ class Forgiving:
         return getattr(self._stream, name)
 
 
+def _keep_descriptors() -> None:
+    """Open the standard descriptors that are closed, or files would take their place.
+
+    What other libraries print to standard error would then go into a checkpoint.
+    """
+    for descriptor in (0, 1, 2):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest that is free
+
+
 @contextlib.contextmanager
 def forgiving_output() -> Iterator[None]:
     """Make standard output and standard error `Forgiving` inside."""
+    _keep_descriptors()
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # it was closed before the program began
+            setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115
     before = sys.stdout, sys.stderr
     # They answer as streams do, but for types that nothing here looks at.
     sys.stdout, sys.stderr = map(Forgiving, before)
