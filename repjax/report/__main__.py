@@ -37,6 +37,11 @@ from repjax.storage.workdirs import (
 if TYPE_CHECKING:  # jax, only once there is something to read
     from repjax.dissection import FinishedCell
 
+NETWORKS_EACH = 4
+
+MANY_CELLS = 40
+"""Of more cells, networks are taken apart and drawn only where that is asked for."""
+
 _FLAGS = flags.FlagValues()
 _WORKDIRS = flags.DEFINE_multi_string(
     "workdir",
@@ -52,8 +57,9 @@ _OUT = flags.DEFINE_string(
 )
 _NETWORKS = flags.DEFINE_string(
     "networks",
-    "4",
-    "How many networks of each cell to take apart, those that generalised first.",
+    None,
+    "How many networks of each cell to take apart, those that generalised first; by "
+    "default 4, none of more than 40 cells.",
     flag_values=_FLAGS,
 )
 
@@ -86,9 +92,11 @@ def main() -> None:
     if not _WORKDIRS.value:
         raise ConfigError("--workdir: missing; use a directory that was trained in")
     num_networks = _count("--networks", _NETWORKS.value)
-    num_panels = None if _PANELS.value is None else _count("--panels", _PANELS.value)
+    num_panels = _count("--panels", _PANELS.value)
     workdirs = [as_path(workdir) for workdir in _WORKDIRS.value]
     directories = cell_directories(workdirs)
+    if num_networks is None:
+        num_networks = NETWORKS_EACH if len(directories) <= MANY_CELLS else 0
 
     flag, name = (
         ("--out", _OUT.value) if _OUT.value else ("--workdir", _WORKDIRS.value[0])
@@ -119,7 +127,10 @@ def main() -> None:
     print(f"repjax: {len(report.stories)} cells in {page}")
 
 
-def _count(flag: str, text: str) -> int:
+def _count(flag: str, text: str | None) -> int | None:
+    """The number that a flag gives, None if it is not given."""
+    if text is None:
+        return None
     if not text.isdecimal():
         raise ConfigError(
             f"{flag}: {text!r} is not allowed; use an integer, at least 0"

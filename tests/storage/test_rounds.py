@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from repjax.dissection import FinishedCell
+from repjax.engine import ensemble as ensemble_module
 from repjax.engine.ensemble import Ensemble
 from repjax.engine.progress import Progress
 from repjax.engine.saved import latest_step, read_state, runs_of_cell
@@ -231,3 +232,29 @@ def test_older_files_have_no_snapshots():
     values = tiny_cell().to_json()
     del values["checkpoint"]["snapshots"]
     assert CellConfig.from_json(values) == tiny_cell()
+
+
+def test_another_number_of_steps_or_evaluations_compiles_nothing_more(
+    tmp_path, monkeypatch
+):
+    """Three rounds of one program, with other numbers of runs, groups and pairs."""
+    one = tiny_cell(num_seeds=2)
+    longer = replace(one, num_steps=60, swept=("num_steps",))
+    often = replace(
+        tiny_cell(groups=("C6",), num_seeds=5, train_fraction=0.9),
+        evaluation=replace(one.evaluation, num_evaluations=9),
+    )
+    traces: dict[str, int] = {}
+    for name in ("init_run", "train_steps", "evaluate"):
+        function = getattr(ensemble_module, name)
+
+        def counted(*arguments, name=name, function=function):
+            traces[name] = traces.get(name, 0) + 1
+            return function(*arguments)
+
+        monkeypatch.setattr(ensemble_module, name, counted)
+    list(train_sweep([one], tmp_path / "one", Progress()))
+    alone = dict(traces)
+    traces.clear()
+    list(train_sweep([one, longer, often], tmp_path / "three", Progress()))
+    assert traces == alone
