@@ -1,4 +1,4 @@
-"""Networks of a finished cell taken apart, from its checkpoint, which is only read."""
+"""Take single networks of a finished cell apart, reading its checkpoint."""
 
 from collections.abc import Callable
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""Output that never ends a program: jobs print into pipes, logs and old locales."""
+"""Make failing output harmless: closed pipes, full disks, ASCII-only locales."""
 
 import codecs
 import contextlib
@@ -65,9 +65,9 @@ class Forgiving:
 
 
 def _keep_descriptors() -> None:
-    """Open the standard descriptors that are closed, or files would take their place.
+    """Open standard descriptors that are closed, so that no other file takes them.
 
-    What other libraries print to standard error would then go into a checkpoint.
+    Otherwise what libraries print to standard error could end up in a checkpoint.
     """
     for descriptor in (0, 1, 2):
         try:

@@ -1,4 +1,4 @@
-"""Kernels: the weights of one network in, arrays of numbers out, jitted by others.
+"""Measurement kernels: from the weights of one network to arrays of numbers.
 
 Every quantity is defined in docs/metrics.md. No files, no run axis, no group by name.
 """

@@ -1,4 +1,4 @@
-"""What the network loses without its irreps, and what it keeps with them alone.
+"""Restricted and excluded losses: the network with and without its irreps.
 
 Chughtai et al. 2023, sections 5.3 and 6 (restricted and excluded loss, ablations).
 Nothing is projected pair by pair: an irrep acts on means of the hidden layer over pairs

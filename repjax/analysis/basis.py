@@ -1,4 +1,4 @@
-"""What the kernels need to know of a group, as arrays on the device."""
+"""Fourier basis, characters and labels of a group, as device arrays for the kernels."""
 
 from typing import Any
 

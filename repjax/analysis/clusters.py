@@ -1,4 +1,4 @@
-"""Which irrep each neuron of the hidden layer works for.
+"""Clusters of hidden neurons by the irrep that they respond to.
 
 Chughtai et al. 2023, section 5.3: neurons fall into clusters, one for each key irrep,
 and a neuron of the cluster of ρ receives ρ(a) and ρ(b) and contributes to ρ(ab).

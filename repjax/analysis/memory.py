@@ -1,4 +1,4 @@
-"""How much of an evaluation exists at once, in floats: plain numbers, no arrays."""
+"""Estimate the memory of an evaluation, in floats, from sizes alone."""
 
 _CPU_BLOCK_ELEMENTS = 2**16
 """Floats in the largest array of a block: 256 KB, which a core keeps in its own cache.

@@ -1,4 +1,4 @@
-"""Two passes over pairs in blocks: what is kept are n × n tables, a few per irrep.
+"""Two passes over all pairs in blocks, which reduce logits to n × n tables.
 
 The first visits all pairs and reduces activations and logits to n × n tables; the
 second visits some pairs again and takes irreps out of their logits, some irreps at a

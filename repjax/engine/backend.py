@@ -1,4 +1,4 @@
-"""What JAX is told before it is first used, and on what processor it runs."""
+"""Configure JAX at start-up: devices, compilation cache, compiler options."""
 
 import hashlib
 import os

@@ -1,4 +1,4 @@
-"""The runs of many cells at once: the only file that knows the `run` axis.
+"""Train and evaluate many runs at once; the only file with a `run` axis.
 
 Everything else is written for one run. Runs whose arrays have the same shapes share one
 program: what else they depend on is data that they carry. Here they are sharded over
@@ -48,7 +48,7 @@ class Ensemble:
     """The runs of some cells, in programs that cells of the same shapes share.
 
     Attributes:
-        cells: what is trained; their runs follow one another.
+        cells: the cells trained, with their runs in this order.
         num_runs: runs of all cells.
         num_pairs: training pairs of a run, at most.
         num_irreps: real irreps of a group, at most.
@@ -335,7 +335,7 @@ class Ensemble:
 
 
 def run_data(cells: Sequence[CellConfig]) -> RunData:
-    """Return what the runs of some cells carry besides their states."""
+    """Return the data of the runs of some cells: seeds, optimisers, basis indices."""
     index = {basis: i for i, basis in enumerate(bases_of(cells))}
     runs = [len(cell.seeds) for cell in cells]
 

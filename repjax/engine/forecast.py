@@ -1,4 +1,4 @@
-"""What a sweep will cost, told before it is trained: operations, memory, time."""
+"""Estimate and describe the cost of a sweep: operations, memory, time."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
@@ -38,7 +38,7 @@ kernels one after the other."""
 
 
 MOST_CELLS = 40
-"""A sweep of more cells is told by its rounds alone."""
+"""Largest number of cells that are listed one by one."""
 
 
 def describe(
@@ -47,7 +47,7 @@ def describe(
     plans: Sequence[Plan] | None = None,
     device_kind: str = "",
 ) -> str:
-    """What would be trained: cells, rounds and their layout, work, memory, time.
+    """Describe a sweep in words: cells, rounds, layout, work, memory, time.
 
     Args:
         rounds: cells that train together, of a sweep or of one shard.
@@ -123,7 +123,7 @@ def _told(parts: Mapping[str, float]) -> str:
 
 
 def _snapshots(rounds: Sequence[Sequence[CellConfig]]) -> str | None:
-    """What the snapshots of a sweep will take, None if there are none."""
+    """Describe size and time of a sweep's snapshots; None without any."""
     kept = [cells for cells in rounds if cells[0].checkpoint.snapshots]
     files = sum(cells[0].evaluation.num_evaluations for cells in kept)
     size = sum(
@@ -142,7 +142,7 @@ def _snapshots(rounds: Sequence[Sequence[CellConfig]]) -> str | None:
 def _of_round(
     cells: Sequence[CellConfig], plan: Plan | None, in_all: int
 ) -> Iterator[str]:
-    """A line for each cell, or one for the round where they are many."""
+    """Yield a line for each cell, or a single line for a round of many cells."""
     together = len(cells) > 1
     if together:
         layout = f"; {_layout(plan)}" if plan else ""
@@ -190,16 +190,16 @@ _WRITING = 3e8
 """Bytes a second in which snapshots are written."""
 
 _PER_WEIGHT = 3e-10
-"""Seconds of a core in which AdamW changes a weight."""
+"""Time of an AdamW update of one weight on a core, in seconds."""
 
 _PER_STEP = 1e-5
-"""Seconds of a core that a step takes besides its arithmetic."""
+"""Overhead of a step on a core, in seconds."""
 
 _PER_LOGIT = 2e-9
 """Seconds of a core for a logit, its exponential and what is summed of it."""
 
 _PER_EVALUATION = 1e-3
-"""Seconds of a core that an evaluation takes besides its arithmetic."""
+"""Overhead of an evaluation on a core, in seconds."""
 
 
 def _cost(

@@ -1,4 +1,4 @@
-"""What the system lets this process use of its host: cores, and bytes of memory.
+"""Cores and memory that this process may use of its host.
 
 Clusters and containers give a job less than the machine has, by control groups of
 Linux; what they say is in files, one group inside the other.

@@ -1,4 +1,4 @@
-"""What made the numbers in a workdir: code, versions, devices, settings."""
+"""Write manifest.json: the code, versions, devices and settings behind a workdir."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""Plans for the devices that are there: their number, kind and memory."""
+"""Plan the layout of runs on the available devices."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -19,7 +19,7 @@ def num_pairs_of(cell: CellConfig) -> int:
 
 @dataclass(frozen=True)
 class Frame:
-    """What a program is made for: as much as any of its rounds needs.
+    """Capacity of a program: the most that any of its rounds needs.
 
     Attributes:
         cell: one with as many runs, training pairs and irreps.

@@ -1,4 +1,4 @@
-"""How the runs of a cell are laid out on devices, so that they fit into memory.
+"""Lay out runs on devices so that they fit into memory.
 
 Sizes are estimates from shapes, a little above what XLA reports; no device is needed.
 """

@@ -22,14 +22,14 @@ class Programs:
     """
 
     def __init__(self, rounds: Sequence[Cells]):
-        """Note which rounds there are; nothing is compiled yet."""
+        """Group the rounds by program; nothing is compiled yet."""
         self._rounds: dict[Hashable, list[Cells]] = {}
         for cells in rounds:
             self._rounds.setdefault(program_key(cells), []).append(cells)
         self._ensembles: dict[Hashable, Ensemble] = {}
 
     def ensemble(self, cells: Cells) -> Ensemble | Parts:
-        """Return the runs of a round that was noted, in the programs of its shape."""
+        """Return the ensemble of a round given to the constructor."""
         key = program_key(cells)
         frame = frame_of(self._rounds[key])
         if plan_for(frame.cell).parts > 1:
@@ -40,7 +40,7 @@ class Programs:
 
 
 def program_key(cells: Cells) -> Hashable:
-    """Return what rounds of one program have in common.
+    """Return the key that rounds of one program share.
 
     The order of their groups and the settings that are shapes. On accelerators, where
     padding takes time, also the number of runs up to a factor of 2.

@@ -1,4 +1,4 @@
-"""How far training is, for a person who watches: live on a terminal, else in lines."""
+"""Show training progress: live on a terminal, line by line elsewhere."""
 
 import time
 from collections import deque

@@ -1,4 +1,4 @@
-"""Rounds as their checkpoints have them: state, metrics, networks of each cell."""
+"""Read state, metrics and networks of a round from its checkpoints."""
 
 from typing import Any
 
@@ -143,7 +143,7 @@ def read_networks(past: Round, step: int | None = None) -> tuple[int, RunState]:
 
 
 def read_state(past: Round, step: int) -> RunState:
-    """Return all runs of a round at a step of its checkpoints, on the host."""
+    """Read all runs of a round from the checkpoint of a step, to the host."""
     checkpoints = Checkpoints(past.checkpoints, read_only=True)
     try:
         blank = {"state": build_ensemble(past.cells).abstract()}

@@ -1,4 +1,4 @@
-"""The host's part of training: restore, chunks of steps, evaluations, checkpoints."""
+"""The training loop on the host: restore, train in chunks, evaluate, save."""
 
 import contextlib
 import signal

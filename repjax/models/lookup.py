@@ -1,4 +1,4 @@
-"""What pairs do with tables: look up a row of each, multiply it by another.
+"""Look-ups of table rows for pairs of elements, and their gradients.
 
 The gradients give the same bits every time.
 """

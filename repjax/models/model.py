@@ -1,4 +1,4 @@
-"""What training and analysis know of a network, whatever its architecture."""
+"""The interface that training and analysis expect of every network."""
 
 from abc import ABC, abstractmethod
 

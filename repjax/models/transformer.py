@@ -1,4 +1,4 @@
-"""The one-layer transformer of the paper, evaluated where it is read.
+"""The one-layer transformer of the paper, evaluated at the last position only.
 
 Tokens are a, b, "="; logits are read at "=" only. There the query is one vector per
 head, so keys, values and scores are tables over group elements, and a pair costs three

@@ -1,4 +1,4 @@
-"""What was published: the paper's table and settings, and its authors' files.
+"""Published numbers: the paper's table and settings, and the authors' files.
 
 Numbers stand beside ours and enter none of them.
 """

@@ -1,4 +1,4 @@
-"""How the paper's authors name, number and shape what repjax calls something else.
+"""Translate names, orders and shapes between the authors' files and repjax.
 
 Their code is PyTorch; their transformer has the tensors of TransformerLens. NumPy only.
 """

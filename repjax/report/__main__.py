@@ -40,7 +40,7 @@ if TYPE_CHECKING:  # jax, only once there is something to read
 NETWORKS_EACH = 4
 
 MANY_CELLS = 40
-"""Of more cells, networks are taken apart and drawn only where that is asked for."""
+"""Above this number of cells, no network is taken apart unless asked for."""
 
 _FLAGS = flags.FlagValues()
 _WORKDIRS = flags.DEFINE_multi_string(

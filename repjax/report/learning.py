@@ -1,4 +1,4 @@
-"""Which irreps of a run are told of, and in which order."""
+"""Select and order the irreps that the report shows for a run."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""What Table 3 says: means over runs, and the paper's value for each of them."""
+"""Rows of Table 3: means over runs beside the paper's values."""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence

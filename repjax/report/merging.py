@@ -1,4 +1,4 @@
-"""Which runs are told of together: those that differ in nothing but their seed.
+"""Merge runs that differ in nothing but their seed, from any number of workdirs.
 
 Shards, later seeds and other workdirs of one group, architecture and settings become
 one; a seed that comes again is the same run again, and counts once. Networks that were

@@ -1,4 +1,4 @@
-"""What the page says of one run in numbers: as a whole, and irrep by irrep."""
+"""Tables of a single run: overall numbers and numbers by irrep."""
 
 from collections.abc import Mapping
 from typing import SupportsFloat

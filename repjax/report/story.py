@@ -1,4 +1,4 @@
-"""What the report tells of one cell: the data that figures, page and JSON are made of.
+"""The data behind the report of one cell, from which figures, page and JSON are made.
 
 NumPy only. `repjax.report.__main__` fills these from result files and checkpoints;
 `analysis`, `figures` and `page` read them and nothing else: `write_analysis(report,

@@ -1,4 +1,4 @@
-"""What a sweep shows: how often and when runs generalise, against what was varied."""
+"""How often and when runs generalise, as a function of the varied settings."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass

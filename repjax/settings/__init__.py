@@ -1,4 +1,4 @@
-"""What is asked for: rules of settings, a sweep's config, its cells.
+"""Settings: their rules, the config of a sweep, and its cells.
 
 Every key is checked once, here, and is frozen afterwards. No arrays and no files.
 """

@@ -1,4 +1,4 @@
-"""The kinds of network: what settings, plans and tables know of them.
+"""Architectures: sizes, costs and headings, without arrays.
 
 No arrays, no jax: the networks themselves are in `repjax/models/`.
 """

@@ -46,7 +46,7 @@ SEED = integer(at_least=0, at_most=LAST_SEED)
 Settings = TypeVar("Settings")
 
 _LATER_SETTINGS = {"checkpoint.snapshots": False}
-"""What older files lack."""
+"""Values of settings that older files do not contain."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""What one setting may be: a type, a range, and the words that say so."""
+"""Rules for single settings: type, range, and the error message."""
 
 import dataclasses
 import math

@@ -1,4 +1,4 @@
-"""From a config to the list of cells, and a fair share of them for each process."""
+"""Expand a config into cells, and divide them fairly among processes."""
 
 import dataclasses
 import heapq

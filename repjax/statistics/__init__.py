@@ -1,4 +1,4 @@
-"""Many runs as numbers: shares with intervals, phases, survival, universality.
+"""Statistics over many runs: shares with intervals, phases, survival, universality.
 
 NumPy and SciPy on finished trajectories; each function names its source. No jax.
 """

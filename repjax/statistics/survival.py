@@ -1,4 +1,4 @@
-"""When runs generalise, though some never do: Kaplan–Meier (J. Am. Stat. Assoc. 1958).
+"""Time to generalisation with censoring (Kaplan and Meier, J. Am. Stat. Assoc. 1958).
 
 A run that has not generalised when its training ends is censored there: it counts as
 not yet, and not as never or as then.

@@ -1,4 +1,4 @@
-"""Everything that is on a disk or in a bucket: files, locks, checkpoints, results.
+"""Files on disks and in buckets: locks, checkpoints, results, workdirs.
 
 Who of several hosts writes is decided here, too. How anything is computed is not known.
 """

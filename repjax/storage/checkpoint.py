@@ -1,4 +1,4 @@
-"""Checkpoints of a cell: the only importer of orbax.
+"""Checkpoints of a round; the only importer of orbax.
 
 A checkpoint is a few trees of arrays, which are read without padding, so that a cell
 begun on four devices goes on with one or eight. When orbax has committed one (on a disk

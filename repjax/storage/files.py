@@ -1,4 +1,4 @@
-"""Result files that are whole or not there: written beside, then renamed.
+"""Atomic file writes: to a temporary name beside the file, then renamed.
 
 Files may lie on a disk or, with the extra `gcs`, in a bucket: `as_path("gs://…")` gives
 an object with pathlib's methods, and nothing that is handed one needs to know.

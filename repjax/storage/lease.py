@@ -1,4 +1,4 @@
-"""A lock in a bucket, which has none: a file that its owner renews while it lives."""
+"""A lock for buckets, which have none: a file that its owner keeps renewing."""
 
 import contextlib
 import json

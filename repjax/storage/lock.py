@@ -1,4 +1,4 @@
-"""One process at a time: a lock that is gone, at once or soon, when its owner is."""
+"""Lock a directory for one process; the lock ends with the process."""
 
 import contextlib
 import os

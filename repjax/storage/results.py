@@ -1,4 +1,4 @@
-"""What a cell leaves behind: every metric of every run at every evaluated step.
+"""Results of a finished cell: every metric of every run at every evaluated step.
 
 The folder of a cell holds them as one file, `trajectory.npz`, which nothing else needs
 to be read: the cell's config lies inside it. NumPy only, so that a report needs no jax.

@@ -27,7 +27,7 @@ MAY_CHANGE = (
     "max_chunk_seconds",
     "runs_per_device",
 )
-"""Settings that change no number of a run, but for rounding on another layout."""
+"""Settings that may differ between calls: none changes a result beyond rounding."""
 
 _CELLS = "cells.json"
 
@@ -46,7 +46,7 @@ class Round:
 
     @property
     def name(self) -> str:
-        """What a person calls it."""
+        """Title for messages and progress."""
         return title(self.cells)
 
     @property
@@ -70,7 +70,7 @@ class Round:
         return (self.checkpoints / str(self.num_steps)).is_dir()
 
     def rows(self, cell: CellConfig) -> slice:
-        """Where the runs of a cell are among those of the round."""
+        """Return the rows of a cell on the run axis of the round."""
         return self._rows[cell.name]
 
     @cached_property
@@ -86,15 +86,15 @@ class Round:
         return [cell.to_json() for cell in self.cells]
 
     def write_record(self) -> None:
-        """Write which cells are in the folder, unless that is the cell's own."""
+        """Write the list of cells, unless the round is one cell in its own folder."""
         if len(self.cells) > 1:
             write_json(self.directory / _CELLS, self.to_json())
 
 
 def form_rounds(cells: Collection[CellConfig], workdir: Path) -> list[Round]:
-    """Return the rounds in which cells that are not finished are trained.
+    """Return the rounds in which unfinished cells are to be trained.
 
-    A cell whose round was begun takes the others of that round with it.
+    If a round has been begun, all of its cells are trained, also unwanted ones.
 
     Raises:
         ConfigError: the record of a round in `workdir` is damaged.
@@ -118,7 +118,7 @@ def form_rounds(cells: Collection[CellConfig], workdir: Path) -> list[Round]:
 
 
 def group(cells: Iterable[CellConfig]) -> list[list[CellConfig]]:
-    """Return the cells that train together if none of them was begun."""
+    """Group cells into the rounds that they would form if none had been begun."""
     together: dict[Hashable, list[CellConfig]] = {}
     for cell in cells:
         together.setdefault(_key(cell), []).append(cell)
@@ -126,7 +126,7 @@ def group(cells: Iterable[CellConfig]) -> list[list[CellConfig]]:
 
 
 def title(cells: Sequence[CellConfig]) -> str:
-    """What a person calls a round: its cell, or the kind and number of its cells."""
+    """Return the title of a round: its cell's name, or kind and number of cells."""
     first = cells[0]
     if len(cells) == 1:
         return first.name
@@ -154,7 +154,7 @@ def same_settings(one: CellConfig, other: CellConfig) -> bool:
 
 
 def _key(cell: CellConfig) -> Hashable:
-    """Return what cells of one round have in common."""
+    """Return the key that cells of one round share."""
     return build_group(cell.group).order, shape_of(cell), _host_settings(cell)
 
 
@@ -191,7 +191,7 @@ def _among(cell: CellConfig, past: Round) -> bool:
 
 
 def _folder(cells: Sequence[CellConfig]) -> str:
-    """Where a new round is saved: the same whoever asks for the same runs."""
+    """Return the folder of a new round; the same runs always give the same folder."""
     first = cells[0]
     if len(cells) == 1:
         return first.name

@@ -1,4 +1,4 @@
-"""Several workdirs as one sweep: what each holds, and what none of them has."""
+"""Treat several workdirs as one sweep: list their cells, find missing runs."""
 
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence

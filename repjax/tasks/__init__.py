@@ -1,4 +1,4 @@
-"""What is to be learned: the label of each pair of elements, and which pairs train.
+"""Tasks: the label of every pair of elements, and the split into training and test.
 
 A new task is a function of a group's table. Nothing here knows of networks.
 """

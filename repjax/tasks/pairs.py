@@ -1,4 +1,4 @@
-"""The task as data: which element each pair is labelled with, which pairs train.
+"""Labels of all pairs of elements, and the random split into training and test.
 
 The networks see pairs (a, b) of group elements and predict the value of a word in
 them, `a*b` in the paper. Pair (a, b) has index a·n + b.

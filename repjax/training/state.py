@@ -1,4 +1,4 @@
-"""Everything that one run is at one moment."""
+"""State of one run, and the settings that it carries as data."""
 
 from typing import Any
 

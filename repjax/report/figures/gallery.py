@@ -1,4 +1,4 @@
-"""Which figures a report has: of each cell, and of the runs that get a panel."""
+"""Draw the figures of a report: of the sweep, of cells and of single runs."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -24,10 +24,10 @@ MAX_PANELS_EACH = 8
 """Runs of one cell that get them unless asked; tables and statistics have all."""
 
 FEW_CELLS = 8
-"""In a report of more, single runs have no figures unless asked for."""
+"""Above this number of cells, single runs have no figures unless asked for."""
 
 MANY_CELLS = 40
-"""In a report of more, single cells have none either."""
+"""Above this number of cells, single cells have none either."""
 
 Plan = Iterator[tuple[str, str, str, Callable[[], Figure | None]]]
 

@@ -1,4 +1,4 @@
-"""What many runs have in common: the universality of what is learned.
+"""Figures over many runs: how universal is what they learn?
 
 Chughtai et al. 2023, section 6. A few runs are drawn one by one, many as the range of
 the middle 90 % and 50 % of them with their median.
