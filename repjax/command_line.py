@@ -37,7 +37,7 @@ _OF_THE_DISK = (
 """Errors that are no fault of the program's."""
 
 _OF_A_BUCKET = ("gcsfs", "google", "aiohttp")
-"""Packages whose errors are of the network, the bucket or the right to use it."""
+"""Packages whose exceptions mean a network, bucket or permission problem."""
 
 
 class ConfigFileParser(flags.ArgumentParser):
@@ -117,7 +117,7 @@ def _run(
 
 
 def _fault_of_storage(error: Exception) -> str | None:
-    """What a disk or bucket has to say; None if the error is another's."""
+    """Return the message of a disk or bucket error; None for any other error."""
     if isinstance(error, OSError) and error.errno in _OF_THE_DISK:
         return f"{error.filename or 'a file'}: {error.strerror}"
     package = type(error).__module__.partition(".")[0]
@@ -202,7 +202,7 @@ def parse_flags(
 
 
 def _explain(error: Exception, flag_values: flags.FlagValues) -> ConfigError:
-    """What absl and config_flags say of bad flags, in the words of this package."""
+    """Rephrase the messages of absl and config_flags about bad flags."""
     message = str(error)
     if isinstance(error, flags.UnrecognizedFlagError):
         if error.flagname.startswith("config."):
@@ -221,7 +221,7 @@ def _explain(error: Exception, flag_values: flags.FlagValues) -> ConfigError:
 
 
 def _load(file: Path, arguments: list[str]) -> Any:
-    """What `get_config` of a Python file returns."""
+    """Return the result of `get_config` in a Python file."""
     spec = importlib.util.spec_from_file_location("config_file", file)
     assert spec and spec.loader
     module = importlib.util.module_from_spec(spec)
@@ -236,7 +236,7 @@ def _load(file: Path, arguments: list[str]) -> Any:
 
 
 def _describe(error: Exception, file: Path) -> str:
-    """What went wrong, and in which line of `file`."""
+    """Describe an error and the line of `file` that raised it."""
     if isinstance(error, SyntaxError):
         return f"line {error.lineno} of {error.filename}: {error.msg}"
     frames = traceback.extract_tb(error.__traceback__)

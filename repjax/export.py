@@ -196,7 +196,7 @@ def _metadata(run: Export) -> dict[str, str]:
 
 
 def _elements(name: str) -> dict[str, Any]:
-    """What each index of the group stands for."""
+    """Describe the element behind each index of the group."""
     group = build_group(name)
     if group.family is None:
         return {"elements": "rows of table", "table": group.table.tolist()}

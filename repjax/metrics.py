@@ -46,7 +46,7 @@ PER_IRREP = (
 """One number for each run, evaluation and real irrep."""
 
 IN_TABLES = (*SCALARS, "trained_steps", "logit_similarity")
-"""What seeds.csv and Table 3 are made of; the similarity decides what is key."""
+"""Metrics behind seeds.csv and Table 3; the similarity decides which irreps are key."""
 
 KEY_SIMILARITY = 0.005
 """A non-trivial irrep is key when its logit similarity is above this."""

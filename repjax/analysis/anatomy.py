@@ -18,7 +18,7 @@ from repjax.typing import Array, Bool, Float, Int, Params
 
 
 def dissect(model: Model, params: Params, basis: Basis) -> dict[str, Array]:
-    """What `repjax.report.story.Anatomy` says of one network, but for maps.
+    """Compute the fields of `repjax.report.story.Anatomy` for one network, except maps.
 
     Returns:
         By name: `in_cluster` (irrep, hidden), `is_off` (hidden), `received` (irrep,

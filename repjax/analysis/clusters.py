@@ -58,6 +58,6 @@ def neuron_clusters(
 def assign_neurons(
     received: Float[Array, "group hidden"], basis: Basis
 ) -> tuple[Bool[Array, " hidden"], Bool[Array, "irrep hidden"]]:
-    """Whether each neuron is off, and in the cluster of each irrep."""
+    """Return whether each neuron is off, and in the cluster of each irrep."""
     is_off = jnp.sum(received**2, axis=0) < NEURON_POWER
     return is_off, power_by_irrep(received, basis) > NEURON_POWER

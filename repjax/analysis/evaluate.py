@@ -84,7 +84,7 @@ def logit_similarity(sums: PairSums, basis: Basis) -> Float[Array, " irrep"]:
 def logit_map_similarity(
     unembedding: Float[Array, "hidden vocab"], sums: PairSums, basis: Basis
 ) -> Float[Array, " irrep"]:
-    """How near the map from ρ(ab) in the hidden layer to logits is to the ideal one.
+    """Cosine between the map from ρ(ab) in the hidden layer to logits and its ideal.
 
     Chughtai et al. 2023, section 5.4. In representation basis, M has d² × d² entries
     for each irrep, from the entries of ρ(ab) to those of ρ(c); the logits it gives are

@@ -34,7 +34,7 @@ def irreps_at_once(order: int, num_irreps: int) -> int:
 
 
 def floats_of_evaluation(order: int, num_irreps: int, width: int, on_cpu: bool) -> int:
-    """What exists together, at most, besides the network.
+    """Return the largest number of floats that exist together, besides the network.
 
     The logits that go with each irrep of a turn (with ρ(a), with ρ(b) and twice with
     ρ(ab)), other n × n tables, and blocks of pairs, counted as XLA counts them.

@@ -20,7 +20,7 @@ from repjax.typing import Array, Bool, Float, Int, Params, Scalar
 
 
 class PairSums(struct.PyTreeNode):
-    """What the first pass keeps of h[a, b] and L[a, b].
+    """Sums over pairs of h[a, b] and L[a, b], from the first pass.
 
     Attributes:
         loss: cross-entropy of every pair.

@@ -175,7 +175,7 @@ def _order(cell: CellConfig) -> int:
 
 
 def describe_shards(sweep: Sequence[CellConfig], count: int) -> str:
-    """How evenly the runs of a sweep are divided, in a line."""
+    """Describe in one line how evenly the runs of a sweep are divided."""
     loads = [
         sum(len(cell.seeds) * estimate_cost(cell) for cell in cells)
         for cells in divide(sweep, count)

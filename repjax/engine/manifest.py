@@ -64,7 +64,7 @@ def write_manifest(
 def _programs(
     cells: Sequence[CellConfig],
 ) -> Iterator[tuple[CellConfig, dict[str, Any]]]:
-    """What decides the bits of cells that train together, besides their settings."""
+    """Yield the layout of cells that train together, which affects their bits."""
     plan = plan_for(frame_of([cells]).cell)
     for cell in cells:
         yield (
@@ -98,7 +98,7 @@ def commit() -> str:
 
 
 def _commit_of_wheel() -> str:
-    """What hatch_build.py put into the wheel that this is installed from."""
+    """Return the commit that hatch_build.py wrote into the installed wheel."""
     try:
         return files("repjax").joinpath("commit.txt").read_text("utf-8")
     except OSError:

@@ -50,7 +50,7 @@ def bases_of(cells: Iterable[CellConfig]) -> list[tuple[str, str]]:
 
 
 def plan_for(cell: CellConfig, devices: Sequence[jax.Device] | None = None) -> Plan:
-    """How the runs of `cell` are laid out on `devices`, by default on all."""
+    """Plan the layout of the runs of `cell` on `devices`, by default on all."""
     devices = devices or jax.devices()
     on_cpu = devices[0].platform == "cpu"
     one_host = jax.process_count() == 1
@@ -60,7 +60,7 @@ def plan_for(cell: CellConfig, devices: Sequence[jax.Device] | None = None) -> P
 
 
 def fit_together(cells: Sequence[CellConfig]) -> bool:
-    """Whether any two of these may be on the devices at one time.
+    """Return whether any two of these may be on the devices at one time.
 
     By what their plans need, the larger of training and evaluation.
     """

@@ -163,7 +163,7 @@ def _refusal(
     on_cpu: bool,
     memory: int,
 ) -> ConfigError:
-    """What is to blame for a plan that does not fit: `layout(runs=1)` may, or not."""
+    """Return the error for a plan that does not fit, naming the setting to change."""
     too_much = _beyond(plan.total_bytes(on_cpu), memory)
     together = layout(runs=plan.at_once).total_bytes(on_cpu)
     if plan.at_once > 1 and together > USABLE * memory:
@@ -257,7 +257,7 @@ def _num_pairs(cell: CellConfig) -> int:
 
 
 def _is_divided(cell: CellConfig) -> bool:
-    """Whether a step's pairs are added up in segments, whoever does it.
+    """Return whether a step adds its pairs up in segments.
 
     Not those of a transformer, whose bits would depend on how many cores share a run.
     Nor does it depend on how many pairs train, as bits would on other runs of a
@@ -269,7 +269,7 @@ def _is_divided(cell: CellConfig) -> bool:
 
 
 def _sharing(devices: int, runs: int, segments: int) -> int:
-    """How many devices share each run; half of `segments` at most.
+    """Return the number of devices that share each run, at most half of `segments`.
 
     One that has a single segment is compiled in another way, and rounds differently.
     """
@@ -291,7 +291,7 @@ def state_bytes(cell: CellConfig) -> int:
 
 
 def step_bytes(cell: CellConfig, block: int) -> int:
-    """What a training step of one run needs besides its state.
+    """Bytes that a training step of one run needs besides its state.
 
     Five times the weights: state and moments of the turn, gradient and tables.
     """
@@ -302,7 +302,7 @@ def step_bytes(cell: CellConfig, block: int) -> int:
 
 
 def evaluation_bytes(cell: CellConfig, on_cpu: bool) -> int:
-    """What an evaluation of one run needs besides its state."""
+    """Bytes that an evaluation of one run needs besides its state."""
     group = build_group(cell.group)
     return _FLOAT * floats_of_evaluation(
         group.order, len(real_irreps(group)), cell.sizes.num_neurons, on_cpu

@@ -25,7 +25,7 @@ often than late ones, and a mean since the start would promise hours too many.""
 
 
 class Progress:
-    """What training tells of itself; this one says nothing.
+    """Receiver of progress reports; this one prints nothing.
 
     A context manager, because a live display must be taken down however training ends.
     """
@@ -58,7 +58,7 @@ def build_progress(console: Console | None = None) -> Progress:
 
 
 class Status:
-    """Where a round is and how fast it gets on."""
+    """Position and speed of a round."""
 
     def __init__(
         self,
@@ -96,7 +96,7 @@ class Status:
 
     @property
     def has_begun(self) -> bool:
-        """Whether steps were made since the start."""
+        """Return whether steps were made since the start."""
         return bool(self._recent)
 
     @property

@@ -56,7 +56,7 @@ def blank_metrics(
 def results_of(
     past: Round, steps: np.ndarray, metrics: dict[str, np.ndarray]
 ) -> list[CellResults]:
-    """What each cell of a round gave, without irreps that its group does not have."""
+    """Divide the metrics of a round by cell, without irreps that pad its group."""
     found = []
     for cell in past.cells:
         irreps, rows = real_irreps(build_group(cell.group)), past.rows(cell)

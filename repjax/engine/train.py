@@ -70,7 +70,7 @@ def train_sweep(
 
 
 def _rounds(cells: Sequence[CellConfig], workdir: Path) -> list[Round]:
-    """What the first host finds to be trained; the disks of others may lag behind."""
+    """Form the rounds on the first host, since the disks of others may lag behind."""
     found = hosts.by_first(lambda: form_rounds(cells, workdir)) or []
     if hosts.are_one():
         return found

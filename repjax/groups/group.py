@@ -142,7 +142,7 @@ class Group:
 
     @cached_property
     def is_abelian(self) -> bool:
-        """Whether ab = ba for all a, b."""
+        """Return whether ab = ba for all a, b."""
         return bool((self.table == self.table.T).all())
 
 

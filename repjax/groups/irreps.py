@@ -146,7 +146,7 @@ def _restrict_translation(
 
 
 def _is_complete(group: Group, irreps: list[MatricesOfAnyDim]) -> bool:
-    """Whether these are representations whose entries span R^G: then none is missing.
+    """Return whether these are representations with entries that span R^G.
 
     A sum of irreps taken for one fails here: its dimension is too large for its type.
     """

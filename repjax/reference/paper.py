@@ -44,7 +44,7 @@ def paper_settings() -> dict[tuple[str, str], dict[str, Any]]:
 
 
 def unlike_paper(cell: CellConfig) -> Iterator[str]:
-    """What differs from the paper's runs: "train_fraction 0.7, not 0.4".
+    """List the differences from the paper's runs: "train_fraction 0.7, not 0.4".
 
     Nothing for groups and networks that the paper does not have.
     """

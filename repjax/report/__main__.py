@@ -150,7 +150,7 @@ def build_report(
     manifests: dict[str, Any],
     step: int | None = None,
 ) -> Report:
-    """What is told of the cells in these folders.
+    """Build the report of the cells in these folders.
 
     Args:
         directories: folders of finished cells.

@@ -10,7 +10,7 @@ from repjax.storage.results import CellResults
 
 
 def shown_irreps(results: CellResults, run: int) -> Bool[np.ndarray, " irrep"]:
-    """Those with a line of their own: key at the end, or learned on the way."""
+    """Irreps with a line of their own: key at the end, or learned at some step."""
     shown = results.is_key[run] | np.isfinite(results.learned_step[run])
     return shown & (np.array(results.irreps) != TRIVIAL)
 

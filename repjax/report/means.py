@@ -193,7 +193,7 @@ def _mean(cells: Sequence[CellResults]) -> Entry:
 
 
 def notes(rows: Iterable[Row]) -> list[str]:
-    """What a reader must know about single entries."""
+    """Yield notes on single entries."""
     said = []
     for row in rows:
         for architecture, entry in row.entries.items():
@@ -217,7 +217,7 @@ def notes(rows: Iterable[Row]) -> list[str]:
 
 
 def format_value(metric: str, value: float | None) -> str:
-    """As the paper prints it: 99.53 (percent), 5.95, 1.63e-5."""
+    """Format a value as the paper does: 99.53 (percent), 5.95, 1.63e-5."""
     if value is None:
         return DASH
     if metric.startswith("fve_"):

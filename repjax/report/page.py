@@ -34,7 +34,7 @@ from repjax.storage.files import write_text
 
 @dataclass(frozen=True)
 class Panel:
-    """What the page says of one run.
+    """Panel of one run.
 
     Attributes:
         anchor: id of the panel.
@@ -55,7 +55,7 @@ class Panel:
 
 @dataclass(frozen=True)
 class Section:
-    """What the page says of one cell.
+    """Section of one cell.
 
     Attributes:
         name: of the cell.
@@ -140,7 +140,7 @@ def _sections(report: Report, gallery: Gallery) -> Iterator[Section]:
 
 
 def _summary(story: Story) -> str:
-    """How many runs there are, and what became of them."""
+    """Summarise the runs of a cell in a sentence or two."""
     generalised, total = story.universality.generalised, story.results.num_runs
     runs = "1 run" if total == 1 else f"{total} runs"
     text = f"{runs}, {generalised.count} of them generalised. "

@@ -104,7 +104,7 @@ class Story:
 
     @property
     def imported(self) -> bool:
-        """Whether the past of these networks is unknown: only the end was measured."""
+        """Whether only the end of training was measured, as of imported networks."""
         return not any(course.has_past for course in self.courses)
 
 

@@ -33,7 +33,7 @@ class Point:
 
     @property
     def line(self) -> str:
-        """What the points of one line or panel have in common."""
+        """Group and architecture, which the points of one line or panel share."""
         return f"{self.group} {ARCHITECTURES[self.architecture].title}"
 
 

@@ -81,7 +81,7 @@ class MlpSizes(Sizes):
         return 2 * self.hidden_dim
 
     def floats_per_pair(self, order: int) -> int:
-        """What comes from a and b, their sum, activations, logits and odds."""
+        """Inputs from a and b, their sum, activations, logits and odds."""
         return 5 * self.hidden_dim + 4 * order
 
 
@@ -169,10 +169,10 @@ ARCHITECTURES = {
     ),
     "bilinear": Architecture("Bilinear", cores_may_share=True),
 }
-"""By the name that settings and files give it, in the order of tables."""
+"""Architectures by name, in table order."""
 
 
 def concerns(section: str, architecture: str) -> bool:
-    """Whether a section of the settings changes networks of this architecture."""
+    """Return whether a section of settings concerns networks of an architecture."""
     sections = {other.section for other in ARCHITECTURES.values()}
     return section not in sections or section == ARCHITECTURES[architecture].section

@@ -69,7 +69,7 @@ class EvaluationConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class CheckpointConfig:
-    """How often a round is saved, how many checkpoints stay, and what else is kept."""
+    """Checkpoints: interval, number to keep, and snapshots of weights."""
 
     every_seconds: float = setting(real(at_least=0.0), Kind.HOST)
     keep: int = setting(integer(at_least=2), Kind.HOST)
@@ -78,7 +78,7 @@ class CheckpointConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class RunSettings:
-    """What a run needs besides its group, architecture and seed."""
+    """Settings of a run, except its group, architecture and seed."""
 
     task: str = setting(text("a word in a, b, a^-1, b^-1 such as a*b"), Kind.DATA)
     num_steps: int = setting(STEPS, Kind.HOST)
@@ -221,7 +221,7 @@ class CellConfig(RunSettings):
 
     @property
     def sizes(self) -> Sizes:
-        """Those of its architecture."""
+        """Sizes of its architecture."""
         return getattr(self, ARCHITECTURES[self.architecture].section)
 
     @cached_property

@@ -39,7 +39,7 @@ class Rule:
 
 
 class Kind(Enum):
-    """What a setting is to a compiled program.
+    """Role of a setting in a compiled program.
 
     Attributes:
         SHAPE: it changes an array's shape or the code: runs that differ in it cannot

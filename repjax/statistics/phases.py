@@ -33,7 +33,7 @@ class Phase:
 
 @dataclass(frozen=True)
 class Course:
-    """How the training of one run went, in optimiser steps; None where it did not.
+    """Milestones and phases of one run, in optimiser steps; None where not reached.
 
     Attributes:
         has_past: whether anything was measured before the last step; an imported
@@ -57,7 +57,7 @@ NO_PAST = Course(False, None, None, None, None, None)
 
 
 def has_past(results: CellResults) -> np.ndarray:
-    """Whether each run was measured before its last step: (run) bool."""
+    """Return whether each run was measured before its last step: (run) bool."""
     return np.isfinite(results.metrics["test_loss"][:, :-1]).any(axis=1)
 
 
@@ -70,7 +70,7 @@ def courses(results: CellResults) -> tuple[Course, ...]:
 
 
 def _course(results: CellResults, run: int) -> Course:
-    """That of one run, from the evaluations at which all its curves are finite."""
+    """Return the course of one run, from evaluations at which all curves are finite."""
     curves = {name: results.metrics[name][run] for name in _CURVES}
     finite = np.all([np.isfinite(curve) for curve in curves.values()], axis=0)
     steps = results.steps[finite].tolist()

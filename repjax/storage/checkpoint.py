@@ -37,7 +37,7 @@ SET_ASIDE = "damaged"
 _NONE = -1
 
 _ROWS = "_rows"
-"""What follows the name of a spread tree in that of the item which tells its rows."""
+"""Suffix of the item that holds the row numbers of a spread tree."""
 
 
 class Checkpoints:
@@ -134,7 +134,7 @@ class Checkpoints:
             remove_tree(self._path(old))
 
     def restore(self, step: int, trees: Mapping[str, Any]) -> dict[str, Any]:
-        """Those trees of `step` that `trees` names, as NumPy arrays without padding.
+        """Return the trees of `step` named in `trees`, as NumPy arrays without padding.
 
         Args:
             step: a step that `latest_step` gave.
@@ -186,7 +186,7 @@ class Checkpoints:
                     yield int(path.name)
 
     def _fault(self, step: int) -> str | None:
-        """What is wrong with a checkpoint, in words; None if it is whole."""
+        """Describe the damage of a checkpoint; None if it is whole."""
         try:
             stored = read_json(self._digest(step))
         except FileNotFoundError:

@@ -31,7 +31,7 @@ def as_path(name: str) -> Path:
 
 
 def is_local(path: Path) -> bool:
-    """Whether `path` lies on this machine."""
+    """Return whether `path` lies on this machine."""
     return not os.fspath(path).startswith(_REMOTE)
 
 

@@ -55,17 +55,17 @@ def join() -> None:
 
 
 def is_first() -> bool:
-    """Whether this process decides, and writes what one alone can write."""
+    """Return whether this process decides, and writes what one alone can write."""
     return jax.process_index() == 0
 
 
 def are_one() -> bool:
-    """Whether there is no other process."""
+    """Return whether there is no other process."""
     return jax.process_count() == 1
 
 
 def by_first(action: Callable[[], Value]) -> Value | None:
-    """What `action` gives in the first process, None in the others.
+    """Run `action` in the first process and return its result; None in the others.
 
     Raises:
         FirstFailed: in the others, if it fails in the first, which raises its error. So
@@ -90,7 +90,7 @@ def agree(value: int) -> int:
 
 
 def share(value: Value) -> Value:
-    """What the first process has, on all of them; of anything that JSON can say."""
+    """Return the first process's value on all processes; it must be valid JSON."""
     if are_one():
         return value
     text = np.frombuffer(json.dumps(value).encode(), np.uint8)
@@ -101,7 +101,7 @@ def share(value: Value) -> Value:
 
 
 def any_of(flag: bool) -> bool:
-    """Whether it holds on one of them."""
+    """Return whether the flag is set on any process."""
     if are_one():
         return flag
     return bool(multihost_utils.process_allgather(np.array(flag)).any())

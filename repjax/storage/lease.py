@@ -95,7 +95,7 @@ class Lease:
         return True
 
     def _outlives(self, found: dict[str, Any]) -> bool:
-        """Whether the lease stays as it is for `WATCH` seconds; False if it is gone."""
+        """Return whether the lease stays unchanged for `WATCH` seconds."""
         print(
             f"repjax: {self._path} is of {found['owner']}; watching for {WATCH:g} s "
             "whether that lives",

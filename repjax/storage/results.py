@@ -64,7 +64,7 @@ class CellResults:
 
     @property
     def settings(self) -> str:
-        """What the name of the cell says beyond group and architecture: its sweep."""
+        """Swept settings, as the name of the cell spells them."""
         prefix = f"{self.group_name}_{self.cell.architecture}"
         return self.cell.name.removeprefix(prefix).removeprefix("_")
 
@@ -74,7 +74,7 @@ class CellResults:
 
     @cached_property
     def is_key(self) -> np.ndarray:
-        """Whether each irrep is key: (run, irrep) bool."""
+        """Return whether each irrep is key: (run, irrep) bool."""
         nontrivial = np.array(self.irreps) != "trivial"
         return nontrivial & (self.final("logit_similarity") > KEY_SIMILARITY)
 
@@ -97,7 +97,7 @@ class CellResults:
 
     @property
     def diverged(self) -> np.ndarray:
-        """Whether each run was ended by a loss that is not finite: (run) bool.
+        """Return whether each run was ended by a loss that is not finite: (run) bool.
 
         One that its last step broke was not stopped by it, but has no loss either.
         """
@@ -106,7 +106,7 @@ class CellResults:
 
     @property
     def generalised(self) -> np.ndarray:
-        """Whether each run has generalised: (run) bool."""
+        """Return whether each run has generalised: (run) bool."""
         return self.final("test_accuracy") >= GENERALISED
 
     def save(self, directory: Path) -> Path:
@@ -124,7 +124,7 @@ class CellResults:
 
     @staticmethod
     def exists(directory: Path) -> bool:
-        """Whether `directory` has a trajectory: its cell is finished."""
+        """Return whether `directory` has a trajectory: its cell is finished."""
         return (directory / TRAJECTORY).exists()
 
     @classmethod

@@ -66,7 +66,7 @@ class Round:
 
     @property
     def is_trained(self) -> bool:
-        """Whether there is a checkpoint of the last step."""
+        """Return whether there is a checkpoint of the last step."""
         return (self.checkpoints / str(self.num_steps)).is_dir()
 
     def rows(self, cell: CellConfig) -> slice:
@@ -82,7 +82,7 @@ class Round:
         }
 
     def to_json(self) -> list:
-        """What `cells.json` holds."""
+        """Content of `cells.json`."""
         return [cell.to_json() for cell in self.cells]
 
     def write_record(self) -> None:
@@ -145,7 +145,7 @@ def round_of(directory: Path) -> Round | None:
 
 
 def same_settings(one: CellConfig, other: CellConfig) -> bool:
-    """Whether two cells are the same but for what `MAY_CHANGE`."""
+    """Return whether two cells are the same but for what `MAY_CHANGE`."""
     first, second = (flatten(cell.to_json()) for cell in (one, other))
     return (
         all(first[key] == second[key] for key in first.keys() - {*MAY_CHANGE})

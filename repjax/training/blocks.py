@@ -24,7 +24,7 @@ class TrainPairs(NamedTuple):
 
 
 class Blocks(NamedTuple):
-    """How a step goes through its pairs.
+    """Division of a step's pairs into blocks.
 
     Attributes:
         size: pairs whose activations may exist together; None for all.

@@ -66,5 +66,5 @@ cross_entropy.defvjp(_forward, _backward)
 def correct(
     logits: Float[Array, "pair vocab"], labels: Int[Array, " pair"]
 ) -> Bool[Array, " pair"]:
-    """Whether the label has the largest logit."""
+    """Return whether the label has the largest logit."""
     return jnp.argmax(logits, axis=1) == labels

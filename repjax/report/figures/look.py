@@ -133,7 +133,7 @@ def look() -> AbstractContextManager[None]:
 
 @dataclass(frozen=True)
 class LineStyle:
-    """What a line looks like: the same wherever the same thing is drawn."""
+    """Colour and dashes of a line, the same in every figure."""
 
     color: str
     linestyle: object = "-"

@@ -125,7 +125,7 @@ def learning_steps(story: Story) -> Figure | None:
 
 
 def learning_places(story: Story) -> Figure | None:
-    """How often each irrep was learned first, second and so on."""
+    """Plot how often each irrep was learned first, second and so on."""
     rows = [row for row in _rows(story) if any(share.count for share in row.places)]
     if not rows:
         return None
@@ -167,7 +167,7 @@ def irrep_frequency(story: Story) -> Figure | None:
 
 
 def number_of_key_irreps(story: Story) -> Figure | None:
-    """How many key irreps a run has, with intervals."""
+    """Plot the number of key irreps of a run, with intervals."""
     num_key = story.universality.num_key
     if not num_key:
         return None
