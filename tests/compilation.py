@@ -1,8 +1,11 @@
-"""Compiling for tests, where a program runs for milliseconds."""
+"""Compilation in tests: quick where a program runs for milliseconds, and counted."""
 
 from collections.abc import Callable
 
 import jax
+import pytest
+
+from repjax.engine import ensemble
 
 # On a CPU a kernel of analysis then compiles in 0.8 s instead of 4.5 s.
 _HASTY = {"xla_backend_optimization_level": 0, "xla_cpu_use_fusion_emitters": False}
@@ -27,3 +30,17 @@ def quick_jit(function: Callable) -> Callable:
             return function(*arguments)
 
     return jax.jit(precise, compiler_options=_options())
+
+
+def count_traces(monkeypatch: pytest.MonkeyPatch) -> dict[str, int]:
+    """Return a dict that counts, from here on, how often each program is traced."""
+    traces: dict[str, int] = {}
+    for name in ("init_run", "train_steps", "evaluate"):
+        function = getattr(ensemble, name)
+
+        def counted(*arguments, name=name, function=function):
+            traces[name] = traces.get(name, 0) + 1
+            return function(*arguments)
+
+        monkeypatch.setattr(ensemble, name, counted)
+    return traces

@@ -7,10 +7,10 @@ import jax
 import numpy as np
 import pytest
 
-from repjax.engine import ensemble as ensemble_module
 from repjax.engine.ensemble import Ensemble
 from repjax.engine.parts import build_ensemble
 from repjax.engine.programs import Programs, program_key
+from tests.compilation import count_traces
 from tests.tiny import tiny_cell
 
 
@@ -45,15 +45,7 @@ def test_one_compilation_for_cells_of_one_shape_and_their_own_bits(
 ):
     cells = cells_of_one_shape(architecture)
     alone = [measured(build_ensemble([cell])) for cell in cells]
-    traces: dict[str, int] = {}
-    for name in ("init_run", "train_steps", "evaluate"):
-        function = getattr(ensemble_module, name)
-
-        def counted(*arguments, name=name, function=function):
-            traces[name] = traces.get(name, 0) + 1
-            return function(*arguments)
-
-        monkeypatch.setattr(ensemble_module, name, counted)
+    traces = count_traces(monkeypatch)
     programs = Programs([[cell] for cell in cells])
     after_first = None
     for cell, expected in zip(cells, alone, strict=True):

@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 
 from repjax.dissection import FinishedCell
-from repjax.engine import ensemble as ensemble_module
 from repjax.engine.ensemble import Ensemble
 from repjax.engine.progress import Progress
 from repjax.engine.saved import latest_step, read_state, runs_of_cell
@@ -23,6 +22,7 @@ from repjax.storage.results import CellResults
 from repjax.storage.rounds import form_rounds, group, round_of, same_settings
 from repjax.storage.snapshots import snapshot_steps
 from repjax.table3 import final_results
+from tests.compilation import count_traces
 from tests.engine.test_train import CutOff, Watcher
 from tests.tiny import tiny_cell
 
@@ -244,15 +244,7 @@ def test_another_number_of_steps_or_evaluations_compiles_nothing_more(
         tiny_cell(groups=("C6",), num_seeds=5, train_fraction=0.9),
         evaluation=replace(one.evaluation, num_evaluations=9),
     )
-    traces: dict[str, int] = {}
-    for name in ("init_run", "train_steps", "evaluate"):
-        function = getattr(ensemble_module, name)
-
-        def counted(*arguments, name=name, function=function):
-            traces[name] = traces.get(name, 0) + 1
-            return function(*arguments)
-
-        monkeypatch.setattr(ensemble_module, name, counted)
+    traces = count_traces(monkeypatch)
     list(train_sweep([one], tmp_path / "one", Progress()))
     alone = dict(traces)
     traces.clear()
