@@ -39,6 +39,29 @@ MAX_DIM = 16
 """Largest irrep with a map to logits: S6's 16d has one of 256 × 256 numbers."""
 
 
+class Networks:
+    """Checkpoints of rounds, read and verified once for all of their cells."""
+
+    def __init__(self):
+        """Nothing is read yet."""
+        self._latest: dict[Path, int | None] = {}
+        # Of one round: its cells are usually looked at one after the other.
+        self._read: tuple[tuple[Path, int | None], RunState] | None = None
+
+    def latest_step(self, past: Round) -> int | None:
+        """Return the step of the newest whole checkpoint, None without one."""
+        if past.directory not in self._latest:
+            self._latest[past.directory] = latest_step(past)
+        return self._latest[past.directory]
+
+    def at(self, past: Round, step: int | None) -> RunState:
+        """Return all runs of a round at a step; see `read_networks`."""
+        key = past.directory, step
+        if self._read is None or self._read[0] != key:
+            self._read = key, read_networks(past, step)[1]
+        return self._read[1]
+
+
 class FinishedCell:
     """The runs of one cell that was trained to the end.
 
@@ -51,13 +74,19 @@ class FinishedCell:
         has_networks: whether there is a checkpoint of the last step.
     """
 
-    def __init__(self, directory: Path, step: int | None = None):
+    def __init__(
+        self,
+        directory: Path,
+        step: int | None = None,
+        networks: Networks | None = None,
+    ):
         """Reads the trajectories, and the checkpoint only if they lack something.
 
         Args:
             directory: its folder.
             step: at which its networks are taken apart, one with a snapshot; by default
                 the last.
+            networks: what was read of rounds so far; by default nothing.
 
         Raises:
             FileNotFoundError: the cell was not trained to the end.
@@ -65,10 +94,11 @@ class FinishedCell:
         """
         self.directory = directory
         self._step = step
+        self._networks = networks or Networks()
         self._round = round_of(directory)
         self.results = _results(directory, self._round)
         self.group = build_group(self.results.cell.group)
-        last = None if self._round is None else latest_step(self._round)
+        last = None if self._round is None else self._networks.latest_step(self._round)
         self.has_networks = last == self.results.cell.num_steps
         if step is not None:
             self._at(step)  # there is one, or it is said now
@@ -151,12 +181,8 @@ class FinishedCell:
     def _at(self, step: int | None) -> RunState:
         """All runs at a step, by default the last, on the host."""
         assert self._round is not None
-        _, state = _read_networks(self._round, step)
+        state = self._networks.at(self._round, step)
         return runs_of_cell(self._round, self.results.cell, state)
-
-
-# The cells of a round are usually looked at one after the other.
-_read_networks = lru_cache(maxsize=1)(read_networks)
 
 
 @lru_cache(maxsize=8)

@@ -35,7 +35,7 @@ from repjax.storage.workdirs import (
 )
 
 if TYPE_CHECKING:  # jax, only once there is something to read
-    from repjax.dissection import FinishedCell
+    from repjax.dissection import FinishedCell, Networks
 
 NETWORKS_EACH = 4
 
@@ -158,7 +158,14 @@ def build_report(
         manifests: of their workdirs.
         step: at which they are taken apart, by default the last.
     """
-    cells = [cell for directory in directories if (cell := _open(directory, step))]
+    from repjax.dissection import Networks
+
+    networks = Networks()
+    cells = [
+        cell
+        for directory in directories
+        if (cell := _open(directory, step, networks)) is not None
+    ]
     stories: list[Story] = []
     for merged in merge([cell.results for cell in cells]):
         story = _tell(merged, cells, num_networks)
@@ -173,12 +180,14 @@ def build_report(
     return Report(tuple(stories), periodic_table(members), manifests)
 
 
-def _open(directory: Path, step: int | None) -> "FinishedCell | None":
+def _open(
+    directory: Path, step: int | None, networks: "Networks"
+) -> "FinishedCell | None":
     """The cell in a folder; None, and a line on stderr, if it is not finished."""
     from repjax.dissection import FinishedCell
 
     try:
-        cell = FinishedCell(directory, step)
+        cell = FinishedCell(directory, step, networks)
     except LookupError as error:
         raise ConfigError(f"--step: {step} is not allowed; {error}") from None
     except FileNotFoundError:

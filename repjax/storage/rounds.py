@@ -9,7 +9,7 @@ round that was begun goes on as it began, whatever else a later call asks for.
 import dataclasses
 import hashlib
 import json
-from collections.abc import Collection, Hashable, Iterable, Iterator, Sequence
+from collections.abc import Collection, Hashable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from itertools import accumulate
@@ -69,6 +69,15 @@ class Round:
         """Return whether there is a checkpoint of the last step."""
         return (self.checkpoints / str(self.num_steps)).is_dir()
 
+    def holds(self, cell: CellConfig) -> bool:
+        """Return whether a cell of this name and these settings is among its cells."""
+        mine = self._by_name.get(cell.name)
+        return mine is not None and same_settings(mine, cell)
+
+    @cached_property
+    def _by_name(self) -> dict[str, CellConfig]:
+        return {cell.name: cell for cell in self.cells}
+
     def rows(self, cell: CellConfig) -> slice:
         """Return the rows of a cell on the run axis of the round."""
         return self._rows[cell.name]
@@ -99,18 +108,15 @@ def form_rounds(cells: Collection[CellConfig], workdir: Path) -> list[Round]:
     Raises:
         ConfigError: the record of a round in `workdir` is damaged.
     """
-    begun = {cell.name: past for past in _begun(workdir) for cell in past.cells}
+    begun = _begun(workdir)
     rounds: dict[Path, Round] = {}
     new = []
     for cell in cells:
-        past = begun.get(cell.name)
-        directory = workdir / cell.name
-        if (directory / "checkpoints").is_dir():
-            rounds[directory] = Round((cell,), directory)
-        elif past is not None and _among(cell, past):
-            rounds.setdefault(past.directory, _as_wanted(past, cell))
-        else:
+        past = _find(cell, workdir / cell.name, begun)
+        if past is None:
             new.append(cell)
+        else:
+            rounds.setdefault(past.directory, _as_wanted(past, cell))
     for together in group(new):
         started = Round(tuple(together), workdir / _folder(together))
         rounds[started.directory] = started
@@ -137,10 +143,15 @@ def title(cells: Sequence[CellConfig]) -> str:
 def round_of(directory: Path) -> Round | None:
     """Return the round that holds the cell in a folder, None if none was begun."""
     cell = CellConfig.from_json(read_json(directory / "config.json"))
+    return _find(cell, directory, _begun(directory.parent))
+
+
+def _find(cell: CellConfig, directory: Path, begun: Iterable[Round]) -> Round | None:
+    """Return the round of a cell, one that is trained if there are several."""
     alone = Round((cell,), directory)
     if alone.checkpoints.is_dir():
         return alone
-    found = [past for past in _begun(directory.parent) if _among(cell, past)]
+    found = [past for past in begun if past.holds(cell)]
     return max(found, key=lambda past: past.is_trained, default=None)
 
 
@@ -184,12 +195,6 @@ def _as_wanted(past: Round, wanted: CellConfig) -> Round:
     return replace(past, cells=cells)
 
 
-def _among(cell: CellConfig, past: Round) -> bool:
-    return any(
-        cell.name == other.name and same_settings(cell, other) for other in past.cells
-    )
-
-
 def _folder(cells: Sequence[CellConfig]) -> str:
     """Return the folder of a new round; the same runs always give the same folder."""
     first = cells[0]
@@ -201,16 +206,17 @@ def _folder(cells: Sequence[CellConfig]) -> str:
     return f"programs/order{order}_{first.architecture}_{digest}"
 
 
-def _begun(workdir: Path) -> Iterator[Round]:
-    """The rounds of several cells in a workdir."""
-    for path in sorted(workdir.glob(f"programs/*/{_CELLS}")):
-        yield Round(_read_cells(path, path.stat().st_mtime), path.parent)
+def _begun(workdir: Path) -> list[Round]:
+    """Return the rounds of several cells in a workdir."""
+    records = sorted(workdir.glob(f"programs/*/{_CELLS}"))
+    return [_read_round(path, path.stat().st_mtime) for path in records]
 
 
 @lru_cache(maxsize=256)
-def _read_cells(path: Path, _changed: float) -> tuple[CellConfig, ...]:
+def _read_round(path: Path, _changed: float) -> Round:
     try:
-        return tuple(CellConfig.from_json(values) for values in read_json(path))
+        cells = tuple(CellConfig.from_json(values) for values in read_json(path))
+        return Round(cells, path.parent)
     except (TypeError, ValueError) as error:
         raise ConfigError(
             f"{path}: not a readable list of cells ({error}); put back a copy, or "

@@ -10,7 +10,7 @@ import jax
 import numpy as np
 import pytest
 
-from repjax.dissection import FinishedCell
+from repjax.dissection import FinishedCell, Networks
 from repjax.engine.ensemble import Ensemble
 from repjax.engine.progress import Progress
 from repjax.engine.saved import latest_step, read_state, runs_of_cell
@@ -19,7 +19,7 @@ from repjax.export import read_checkpoint
 from repjax.settings.config import CellConfig
 from repjax.settings.rules import ConfigError
 from repjax.storage.results import CellResults
-from repjax.storage.rounds import form_rounds, group, round_of, same_settings
+from repjax.storage.rounds import Round, form_rounds, group, round_of, same_settings
 from repjax.storage.snapshots import snapshot_steps
 from repjax.table3 import final_results
 from tests.compilation import count_traces
@@ -250,3 +250,33 @@ def test_another_number_of_steps_or_evaluations_compiles_nothing_more(
     traces.clear()
     list(train_sweep([one, longer, often], tmp_path / "three", Progress()))
     assert traces == alone
+
+
+def test_a_cell_is_found_in_the_round_that_has_its_settings(tmp_path):
+    """Rounds of other settings may name it as well, whichever name comes last."""
+    wanted = cells()
+    others = [
+        replace(cell, optimizer=replace(cell.optimizer, weight_decay=7.0))
+        for cell in wanted
+    ]
+    for folder, members in (("a", others), ("b", wanted), ("c", others)):
+        directory = tmp_path / "programs" / folder
+        directory.mkdir(parents=True)
+        Round(tuple(members), directory).write_record()
+    (found,) = form_rounds(wanted[:1], tmp_path)
+    assert found.directory.name == "b" and len(found.cells) == 3
+
+
+def test_a_report_reads_the_checkpoint_of_a_round_once(together, monkeypatch):
+    workdir, _ = together
+    read = []
+
+    def counted(past):
+        read.append(past.directory)
+        return latest_step(past)
+
+    monkeypatch.setattr("repjax.dissection.latest_step", counted)
+    networks = Networks()
+    for cell in cells():
+        FinishedCell(workdir / cell.name, networks=networks)
+    assert len(read) == 1
