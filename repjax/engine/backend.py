@@ -106,15 +106,6 @@ def _on_cpu(options: tuple[tuple[str, int | bool], ...]) -> dict[str, int | bool
     return dict(options)
 
 
-def lists_pairs(platform: str) -> bool:
-    """Return whether look-ups have their gradient by lists of each element's pairs.
-
-    On a GPU. On a CPU scatter-add is nearly free, and on a TPU, where nobody has timed
-    it, a gather of rows is slow and a product with a one-hot matrix is not.
-    """
-    return platform not in ("cpu", "tpu")
-
-
 def device_kind() -> str:
     """Return JAX's name of its devices: "cpu", "NVIDIA H100 PCIe", "TPU v4"."""
     return jax.devices()[0].device_kind

@@ -11,7 +11,7 @@ share a run.
 import copy
 import dataclasses
 from collections.abc import Callable, Collection, Iterable, Sequence
-from functools import cache, cached_property, partial
+from functools import cached_property
 from typing import Any
 
 import jax
@@ -23,7 +23,7 @@ from repjax.analysis.basis import build_basis, pad_irreps
 from repjax.analysis.evaluate import evaluate
 from repjax.engine import backend
 from repjax.engine.placement import Frame, bases_of, frame_of, num_pairs_of, plan_for
-from repjax.engine.plan import EVALUATIONS_AT_ONCE, usual_longest
+from repjax.engine.plan import EVALUATIONS_AT_ONCE
 from repjax.groups import build_group, real_irreps
 from repjax.metrics import COUNTS, IN_TABLES, PER_IRREP
 from repjax.models import build_model
@@ -32,7 +32,7 @@ from repjax.storage import hosts
 from repjax.training.blocks import Blocks
 from repjax.training.optim import AdamW, build_optimizer
 from repjax.training.state import RunData, RunState
-from repjax.training.step import init_run, most_pairs, train_steps
+from repjax.training.step import init_run, train_steps
 from repjax.typing import Array, Int
 
 ROOT_SEED = 0
@@ -75,7 +75,6 @@ class Ensemble:
         teams, sharing = self.plan.teams, self.plan.sharing
         used = np.array((devices or jax.devices())[: self.plan.devices])
         self._on_cpu = used[0].platform == "cpu"
-        self._lists_pairs = backend.lists_pairs(used[0].platform)
         order = build_group(cells[0].group).order
         self.capacity = num_pairs_of(self._frame.cell)
         self.mesh = Mesh(
@@ -93,8 +92,7 @@ class Ensemble:
         They have the same shapes, and need no more than the frame of this one.
         """
         # Made before copying, or each copy would make its own.
-        _ = (self._init, self._most_pairs, self._train)
-        _ = (self._evaluate_tables, self._evaluate_rest)
+        _ = (self._init, self._train, self._evaluate_tables, self._evaluate_rest)
         other = copy.copy(self)
         other._take(cells)
         return other
@@ -117,7 +115,6 @@ class Ensemble:
         # fuses, and rounds, in another way.
         missing = max(2, frame.num_bases) - len(bases)
         padded = [pad_irreps(basis, num_irreps) for basis in bases]
-        self._longest: int | None = None
         self._lay_out(sum(len(cell.seeds) for cell in cells))
         stack = jax.tree.map(lambda *x: np.stack(x), *padded, *padded[:1] * missing)
         self._bases = self._put(stack, _SAME)
@@ -140,8 +137,8 @@ class Ensemble:
 
     def train(self, state: RunState, num_steps: int) -> tuple[RunState, Array]:
         """`num_steps` steps of every run; `state` is donated. Also the last losses."""
-        operands = (self._data, self._bases.labels, self._turns, jnp.int32(num_steps))
-        return self._train(self._longest_of(state))(state, *operands)
+        labels = self._bases.labels
+        return self._train(state, self._data, labels, self._turns, jnp.int32(num_steps))
 
     def evaluate(
         self, state: RunState, only_tables: bool = False
@@ -247,32 +244,8 @@ class Ensemble:
             compiler_options=backend.hasty_options(),
         )
 
-    def _longest_of(self, state: RunState) -> int:
-        """Length of the lists of each element's pairs; 0 if a step uses none."""
-        if not self._lists_pairs or self.plan.block < self.capacity:
-            return 0
-        if self._longest is None:
-            order = self.model.order
-            usual = usual_longest(order, self.capacity)
-            # Rounded up, so that few sizes are compiled.
-            found = 8 * -(-int(self._most_pairs(state.train_pairs)) // 8)
-            self._longest = min(order, max(usual, found))
-        return self._longest
-
     @cached_property
-    def _most_pairs(self) -> Callable[[Array], Array]:
-        """The program that counts the most training pairs of one element of a run."""
-        return jax.jit(
-            lambda pairs: jnp.max(jax.vmap(partial(most_pairs, self.model.order))(pairs)),
-            out_shardings=NamedSharding(self.mesh, _SAME),
-        )
-
-    @cached_property
-    def _train(self) -> Callable[[int], Callable[..., tuple[RunState, Array]]]:
-        """The training program for lists of a length."""
-        return cache(self._training)
-
-    def _training(self, longest: int) -> Callable[..., tuple[RunState, Array]]:
+    def _train(self) -> Callable[..., tuple[RunState, Array]]:
         at_once, on_cpu = self.plan.at_once, self._on_cpu
         blocks = Blocks(
             size=self.plan.block,
@@ -280,7 +253,6 @@ class Ensemble:
             segments=self.plan.segments,
             axis="pair" if self.plan.sharing > 1 else None,
             devices=self.plan.sharing,
-            longest=longest,
         )
 
         def train(states, data, labels, num_turns, num_steps):

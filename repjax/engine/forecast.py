@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from repjax.engine import limits
 from repjax.engine.plan import (
-    SMALLEST_BLOCK,
+    LARGEST_BLOCK,
     Plan,
     num_parameters,
     show_size,
@@ -152,7 +152,7 @@ def _of_round(
         return
     width = max(len(cell.name) for cell in cells)
     for cell in cells:
-        block = plan.block if plan else SMALLEST_BLOCK
+        block = plan.block if plan else LARGEST_BLOCK
         memory = state_bytes(cell) + step_bytes(cell, block)
         layout = f"; {_layout(plan)}" if plan and not together else ""
         yield (

@@ -17,12 +17,17 @@ from repjax.settings.rules import ConfigError
 USABLE = 0.8
 """Share of a device's memory that may be planned with."""
 
+LARGEST_BLOCK = 2**16
+"""Pairs whose activations and logits exist together, at most.
+
+The S6 transformer has 207,360 training pairs, 4 GB of activations and logits if they
+all exist at once. Every other cell of the paper fits in one block.
+"""
+
 SMALLEST_BLOCK = 2**10
 
-"""Pairs whose activations exist together, at least, however little memory there is."""
-
 CPU_BLOCKS = ((1_000, 144), (14_000, 192), (math.inf, 288))
-"""The same on CPUs, for groups of up to so many pairs n²; elsewhere as many as fit.
+"""The same on CPUs, for groups of up to so many pairs n².
 
 Activations and logits of a block stay in a core's own cache; a multiple of 48, the
 width in which Eigen's products take pairs with AVX-512. Large blocks are faster, but
@@ -206,7 +211,7 @@ def _layout_of_part(
     at_once = cell.runs_per_device or (1 if on_cpu else per_device)
     at_once = min(at_once, per_device)
     order = build_group(cell.group).order
-    block = _cpu_block(order) if on_cpu else max(_num_pairs(cell), SMALLEST_BLOCK)
+    block = _cpu_block(order) if on_cpu else LARGEST_BLOCK
     while True:
         slots = -(-max(per_device, 2 if on_cpu else 1) // at_once) * at_once
         # The states before and after a chunk, on CPUs those to be saved as well, and
@@ -288,27 +293,12 @@ def state_bytes(cell: CellConfig) -> int:
 def step_bytes(cell: CellConfig, block: int) -> int:
     """Bytes that a training step of one run needs besides its state.
 
-    Five times the weights: state and moments of the turn, gradient and tables. Where
-    all pairs are one block, also the lists of each element's pairs.
+    Five times the weights: state and moments of the turn, gradient and tables.
     """
     order = build_group(cell.group).order
     pairs = min(block, _num_pairs(cell))
     floats = 5 * num_parameters(cell) + pairs * cell.sizes.floats_per_pair(order)
-    if pairs == _num_pairs(cell):
-        floats += 2 * order * usual_longest(order, pairs)
     return _FLOAT * floats
-
-
-def usual_longest(order: int, num_pairs: int) -> int:
-    """Return a number of training pairs that hardly an element has more of.
-
-    An element is left factor of n pairs, each of which trains with the same chance: the
-    mean and five and a half standard deviations, a multiple of 8. One in fifty million
-    has more.
-    """
-    chance = num_pairs / order**2
-    spread = math.sqrt(order * chance * (1 - chance))
-    return min(order, 8 * math.ceil((order * chance + 5.5 * spread) / 8))
 
 
 def evaluation_bytes(cell: CellConfig, on_cpu: bool) -> int:

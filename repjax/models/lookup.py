@@ -3,8 +3,6 @@
 The gradients give the same bits every time.
 """
 
-from typing import NamedTuple
-
 import jax
 import jax.numpy as jnp
 
@@ -12,38 +10,6 @@ from repjax.typing import Array, Float, Int
 
 Tables = dict[str, Array]
 """All that the pairs of one network need: tables over elements, weights as read."""
-
-
-class Listed(NamedTuple):
-    """One element of each pair, and for each element a list of its pairs.
-
-    Attributes:
-        element: that of each pair.
-        places: positions of each element's pairs, as `places_of` gives them.
-    """
-
-    element: Int[Array, " pair"]
-    places: Int[Array, "size longest"]
-
-
-def places_of(
-    element: Int[Array, " pair"], size: int, longest: int
-) -> Int[Array, "size longest"]:
-    """Return in row i the positions at which `element` is i, in increasing order.
-
-    What follows them in a row is the number of pairs, which is no position.
-
-    Args:
-        element: of each pair; pairs of `size` and more are in no row.
-        size: number of rows.
-        longest: length of a row. What is beyond is lost, so that the caller has to
-            know how often an element occurs at most.
-    """
-    by_element = jnp.argsort(element, stable=True)
-    first = jnp.searchsorted(element[by_element], jnp.arange(size + 1))
-    position = first[:-1, None] + jnp.arange(longest)
-    here = jnp.take(by_element, position, mode="clip")
-    return jnp.where(position < first[1:, None], here, element.size)
 
 
 def sum_by_index(
@@ -67,22 +33,11 @@ def sum_by_index(
     return jax.lax.platform_dependent(values, index, cpu=scatter, default=product)
 
 
-def lookup(
-    table: Float[Array, "group hidden"], of: Int[Array, " pair"] | Listed
-) -> Float[Array, "pair hidden"]:
-    """Return the row of each pair's element.
-
-    The gradient in the table is the sum of each element's rows: by `sum_by_index`, or
-    where its pairs are listed, gathered by that list. On an H200 a step of the S6 MLP
-    then takes 0.64 of the time, one of S5 0.82.
-    """
-    if isinstance(of, Listed):
-        return _lookup_listed(table, of)
-    return _lookup(table, of)
-
-
 @jax.custom_vjp
-def _lookup(table, index):
+def lookup(
+    table: Float[Array, "group hidden"], index: Int[Array, " pair"]
+) -> Float[Array, "pair hidden"]:
+    """`table[index]`, differentiable in the table by `sum_by_index`."""
     return table[index]
 
 
@@ -95,24 +50,7 @@ def _backward(residuals, gradient):
     return sum_by_index(gradient, index, size), None
 
 
-_lookup.defvjp(_forward, _backward)
-
-
-@jax.custom_vjp
-def _lookup_listed(table, of):
-    return table[of.element]
-
-
-def _forward_listed(table, of):
-    return table[of.element], of.places
-
-
-def _backward_listed(places, gradient):
-    rows = jnp.take(gradient, places, axis=0, mode="fill", fill_value=0)
-    return jnp.sum(rows, axis=1), None
-
-
-_lookup_listed.defvjp(_forward_listed, _backward_listed)
+lookup.defvjp(_forward, _backward)
 
 
 def columns(

@@ -146,10 +146,14 @@ class Transformer(Model):
         self, tables: Tables, left: Int[Array, " pair"], right: Int[Array, " pair"]
     ) -> Float[Array, "pair values"]:
         """Values at "=" as its attention mixes them, one head after the other."""
-        from_left = lookup(tables["score_left"], left)
-        from_right = lookup(tables["score_right"], right)
-        from_equals = jnp.broadcast_to(tables["score_equals"], from_left.shape)
-        scores = jnp.stack([from_left, from_right, from_equals])
+        score_equals = tables["score_equals"]
+        scores = jnp.stack(
+            [
+                lookup(tables["score_left"], left),
+                lookup(tables["score_right"], right),
+                jnp.broadcast_to(score_equals, (left.shape[0], self.num_heads)),
+            ]
+        )
         # (3, pair, head) → each head's weight repeated over its d_head values.
         weights = jnp.repeat(jax.nn.softmax(scores, axis=0), self.d_head, axis=2)
         return (

@@ -35,9 +35,6 @@ class Blocks(NamedTuple):
             wherever each was computed.
         axis: the mesh axis whose devices share the segments; None if one has them all.
         devices: how many devices that are; they divide `segments`.
-        longest: pairs of an element, at most, where each element's pairs are listed for
-            the gradient of look-ups; 0 where they are not. Only if all pairs are one
-            block.
     """
 
     size: int | None = None
@@ -45,7 +42,6 @@ class Blocks(NamedTuple):
     segments: int = 1
     axis: str | None = None
     devices: int = 1
-    longest: int = 0
 
 
 ALL_AT_ONCE = Blocks()

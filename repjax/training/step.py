@@ -7,14 +7,11 @@ import jax.numpy as jnp
 import optax
 
 from repjax.models import Model
-from repjax.models.lookup import Listed, places_of
 from repjax.tasks.pairs import split
 from repjax.training.blocks import ALL_AT_ONCE, Blocks, TrainPairs, sum_over_blocks
 from repjax.training.losses import cross_entropy
 from repjax.training.state import RunState
 from repjax.typing import Array, Int, Key, Params, Scalar
-
-Places = tuple[Int[Array, "group longest"], Int[Array, "group longest"]]
 
 
 def init_run(
@@ -64,12 +61,7 @@ def train_steps(
         weights=jnp.where(is_pair, 1.0 / num_pairs, 0.0),
     )
     loss_and_gradient = partial(
-        _loss_and_gradient,
-        model,
-        pairs=pairs,
-        num_pairs=num_pairs,
-        blocks=blocks,
-        places=_places(state.train_pairs, model.order, blocks.longest),
+        _loss_and_gradient, model, pairs=pairs, num_pairs=num_pairs, blocks=blocks
     )
 
     def step(_, carry):
@@ -86,37 +78,12 @@ def train_steps(
     return state.replace(step=taken, params=params, opt_state=opt_state), loss
 
 
-def most_pairs(order: int, train_pairs: Int[Array, " train"]) -> Int[Array, ""]:
-    """Return the largest number of training pairs with one left or right factor."""
-    is_pair = (train_pairs < order**2).astype(jnp.int32)
-    counts = [
-        jnp.zeros(order, jnp.int32).at[element].add(is_pair, mode="drop")
-        for element in jnp.divmod(train_pairs, order)
-    ]
-    return jnp.max(jnp.stack(counts))
-
-
-def _places(
-    train_pairs: Int[Array, " train"], order: int, longest: int
-) -> Places | None:
-    """Lists of the pairs of each left and of each right factor; padding is in none."""
-    if not longest:
-        return None
-    is_pair = train_pairs < order**2
-    left, right = (
-        places_of(jnp.where(is_pair, element, order), order, longest)
-        for element in jnp.divmod(train_pairs, order)
-    )
-    return left, right
-
-
 def _loss_and_gradient(
     model: Model,
     params: Params,
     pairs: TrainPairs,
     num_pairs: Int[Array, ""],
     blocks: Blocks,
-    places: Places | None,
 ) -> tuple[Scalar, Params]:
     """Return the weighted mean loss over `pairs`, and its gradient in the weights.
 
@@ -132,8 +99,6 @@ def _loss_and_gradient(
 
     def share_of_loss(tables, some):
         left, right = jnp.divmod(some.pair, model.order)
-        if places is not None:
-            left, right = Listed(left, places[0]), Listed(right, places[1])
         logits = model.logits(tables, left, right)
         return jnp.sum(some.weights * cross_entropy(logits, some.labels, 0))
 
