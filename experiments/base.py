@@ -44,18 +44,18 @@ def get_config() -> ConfigDict:
     config.transformer.d_mlp = 512  # neurons
     config.transformer.init_scale = 0.8  # initial weights: N(0, (this / √d_model)²)
 
-    # When to measure, save and look up.
+    # When to measure and save.
     config.evaluation = ConfigDict()
     config.evaluation.num_evaluations = 100  # log-spaced steps, first and last included
     config.checkpoint = ConfigDict()
     config.checkpoint.every_seconds = 60.0  # seconds between checkpoints
     config.checkpoint.keep = 2  # newest checkpoints kept on disk
     config.checkpoint.snapshots = False  # also keep the weights at every evaluation
-    config.max_chunk_seconds = 5.0  # seconds between two visits of the host
+    config.max_chunk_seconds = 5.0  # seconds between two returns to the host
     config.runs_per_device = 0  # runs trained together on a device; 0: what fits
 
     # Exceptions for some cells: (pattern on "group/architecture", key, value), the last
-    # match counts. A value typed in on the command line stands above them.
+    # match counts. Values given on the command line take precedence.
     config.overrides = ()  # e.g. (("*/transformer", "num_steps", 50_000),)
     # Settings to vary: (key, values), one cell for each combination.
     config.sweep = ()  # e.g. (("optimizer.weight_decay", (0.3, 1.0)),)

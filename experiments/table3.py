@@ -2,8 +2,8 @@
 
 Command: python -m repjax.main --config=experiments/table3.py --workdir=runs/table3
 On many machines: add --shard=i/n, i from 0 to n-1.
-Cost: not measured as a whole; 1.0e17 operations, most of them S6's: --dry_run says how
-long that may take. For a GPU, or --shard=i/n on many machines.
+Cost: not measured as a whole; 1.0e17 operations, most of them for S6; --dry_run
+estimates how long they take. For a GPU, or --shard=i/n on many machines.
 Result: not trained yet as a whole; single cells in results/.
 """
 

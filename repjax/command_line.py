@@ -1,8 +1,8 @@
-"""Flags in, exit codes out: bad input is one line on stderr and exit code 2.
+"""Parse flags, set exit codes: bad input is one line on stderr and exit code 2.
 
-Every program has a `FlagValues` of its own, so that two that share the name of a flag
-can be imported side by side. `absl.app.run` knows the global one only, gives bad flags
-exit code 1, and lets some errors of config_flags pass as tracebacks.
+Every program has its own `FlagValues`, so that two with a flag of the same name can be
+imported together. `absl.app.run` supports only the global one, exits with code 1 on bad
+flags, and shows some errors of config_flags as tracebacks.
 """
 
 import errno
@@ -27,28 +27,28 @@ from repjax.storage.files import as_path, is_local
 BAD_INPUT = 2
 
 STOPPED = 75
-"""Exit code after a signal: what was saved is whole, calling again goes on."""
+"""Exit code after a signal: saved files are whole, and calling again resumes."""
 
 _OF_THE_DISK = (
     errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO,
     errno.EFBIG, errno.ENOTDIR, errno.EISDIR, errno.ESTALE, errno.EEXIST, errno.ENOENT,
     errno.ENAMETOOLONG, errno.ELOOP, errno.ENOTEMPTY,
 )  # fmt: skip
-"""Errors that are no fault of the program's."""
+"""Errors of disks and paths, not of the program."""
 
 _OF_A_BUCKET = ("gcsfs", "google", "aiohttp")
 """Packages whose exceptions mean a network, bucket or permission problem."""
 
 
 class ConfigFileParser(flags.ArgumentParser):
-    """Value of --config → its ConfigDict, locked; a ValueError of one line if it fails.
+    """Parse --config into a locked ConfigDict; failures are a ValueError of one line.
 
     The parser of config_flags reports a missing file only when the config is first
     read, and errors inside the file as tracebacks.
     """
 
     def parse(self, argument: str) -> ConfigDict:
-        """Runs `get_config()` of FILE, with what follows a colon as its argument."""
+        """Run `get_config()` of FILE; text after a colon is its argument."""
         name, *rest = argument.split(":", 1)
         file = Path(name)
         if file.suffix != ".py" or not file.is_file():
@@ -57,7 +57,7 @@ class ConfigFileParser(flags.ArgumentParser):
             )
         try:
             config = _load(file, rest)
-        except Exception as error:  # anything can go wrong in a file of the user's
+        except Exception as error:  # a user's file can raise anything
             raise ValueError(_describe(error, file)) from None
         if not isinstance(config, ConfigDict):
             kind = type(config).__name__
@@ -67,20 +67,21 @@ class ConfigFileParser(flags.ArgumentParser):
         return config.lock()
 
     def flag_type(self) -> str:
-        """For --help."""
+        """Return the type that --help shows."""
         return "experiment file"
 
 
 def run(
     main: Callable[..., Any], flag_values: flags.FlagValues, operands: str = ""
 ) -> None:
-    """Parses `sys.argv` and calls `main`, either of which may find bad input.
+    """Parse `sys.argv` and call `main`; report bad input of either.
 
     Args:
         main: the program.
         flag_values: its flags.
-        operands: what its arguments besides flags are called, such as RUN_DIR; `main`
-            is then called with their list. Empty if it takes none.
+        operands: name of its arguments besides flags, such as RUN_DIR, or [NAME] if
+            they are optional; `main` is then called with their list. Empty if it takes
+            none.
     """
     with forgiving_output():
         _run(main, flag_values, operands)
@@ -89,8 +90,8 @@ def run(
 def _run(
     main: Callable[..., Any], flag_values: flags.FlagValues, operands: str
 ) -> None:
-    # Training notes both and ends with a checkpoint; before and after it there is
-    # nothing to save.
+    # Training handles both signals itself and ends with a checkpoint; before and after
+    # it there is nothing to save.
     handled = (signal.SIGTERM, signal.SIGINT)
     before = {number: signal.signal(number, _interrupt) for number in handled}
     try:
@@ -107,7 +108,7 @@ def _run(
     except Exception as error:
         if (fault := _fault_of_storage(error)) is None:
             raise
-        refuse(f"{fault}; what was saved before is whole: mend this and call again")
+        refuse(f"{fault}; what was saved before is whole: fix this and call again")
     except (Interrupted, KeyboardInterrupt):
         print("repjax: interrupted; call again to go on", file=sys.stderr)
         sys.exit(STOPPED)
@@ -128,10 +129,10 @@ def _fault_of_storage(error: Exception) -> str | None:
 
 
 class Interrupted(BaseException):
-    """A signal came while there was nothing to save.
+    """A signal arrived while there was nothing to save.
 
-    No KeyboardInterrupt: Python remembers one that passed through an `exec`, as in an
-    import, and ends by the signal whatever exit code is asked for.
+    Not a KeyboardInterrupt: after one has passed through an `exec`, as in an import,
+    Python ends by the signal, whatever the exit code.
     """
 
 
@@ -140,16 +141,16 @@ def _interrupt(_number: int, _frame: Any) -> NoReturn:
 
 
 def refuse(message: str) -> NoReturn:
-    """One line on stderr, and the exit code of bad input."""
+    """Print one line on stderr, and exit with the code of bad input."""
     print("repjax:", *message.split(), file=sys.stderr)
     sys.exit(BAD_INPUT)
 
 
 def usable_directory(flag: str, name: str | None) -> Path:
-    """The directory that a flag names; it exists and can be written to from here on.
+    """Return the directory that a flag names, after making sure that it is writable.
 
     Args:
-        flag: with its dashes.
+        flag: name of the flag, with its dashes.
         name: a path on this machine or gs://…
     """
     if not name:
@@ -169,17 +170,17 @@ def usable_directory(flag: str, name: str | None) -> Path:
             "use pip install -e '.[gcs]'"
         ) from None
     if is_local(directory) and not os.access(directory, os.W_OK | os.X_OK):
-        raise ConfigError(f"{flag}: {name!r} is read-only; use one that is yours")
+        raise ConfigError(f"{flag}: {name!r} is read-only; use a writable one")
     return directory
 
 
 def parse_flags(
     argv: list[str], flag_values: flags.FlagValues, operands: str = ""
 ) -> list[str] | None:
-    """Parses all of `argv`: the arguments that are no flags; None if it asks for help.
+    """Parse `argv` and return the arguments that are not flags; None for --help.
 
     Raises:
-        ConfigError: whatever is wrong with a flag or with the file of --config.
+        ConfigError: a flag or the file of --config is wrong.
     """
     if "help" not in flag_values:
         flags.DEFINE_bool("help", False, "Show this.", flag_values=flag_values)
@@ -196,7 +197,7 @@ def parse_flags(
         return None
     if rest and not operands:
         raise ConfigError(f"'{rest[0]}' is not a flag; use --flag=value")
-    if operands and not rest:
+    if operands and not rest and not operands.startswith("["):
         raise ConfigError(f"{operands}: missing; name one or more")
     return rest
 
@@ -208,7 +209,7 @@ def _explain(error: Exception, flag_values: flags.FlagValues) -> ConfigError:
         if error.flagname.startswith("config."):
             return ConfigError("--config: missing; --config.key needs a file")
         check_key(error.flagname, flag_values, where="--")
-    if isinstance(error, AttributeError | LookupError):  # known to us, but not there
+    if isinstance(error, AttributeError | LookupError):  # known, but not there
         key = re.search(r"[\w.]+", message)
         message = f"--config: the file has no {key and key[0]}; start from base.py"
     refused = re.match(r"flag --(.+?)=(.*?): ", message)
@@ -225,7 +226,7 @@ def _load(file: Path, arguments: list[str]) -> Any:
     spec = importlib.util.spec_from_file_location("config_file", file)
     assert spec and spec.loader
     module = importlib.util.module_from_spec(spec)
-    # `from experiments import base` is to work from any directory.
+    # `from experiments import base` must work from any directory.
     root = str(file.resolve().parent.parent)
     sys.path.append(root)
     try:
@@ -240,7 +241,7 @@ def _describe(error: Exception, file: Path) -> str:
     if isinstance(error, SyntaxError):
         return f"line {error.lineno} of {error.filename}: {error.msg}"
     frames = traceback.extract_tb(error.__traceback__)
-    # A frame names its file in full, the flag perhaps not.
+    # A frame has the full name of its file; the flag may not.
     here = [frame for frame in frames if Path(frame.filename) == file.absolute()]
     where = f"line {here[-1].lineno}: " if here else ""
     return f"{where}{type(error).__name__}: {error}"

@@ -1,12 +1,12 @@
-"""Writes one network to a safetensors file for other programs, and reads it back.
+"""Write one network to a safetensors file for other programs, and read it back.
 
 python -m repjax.export --workdir=DIR --run=CELL/SEED --out=F.safetensors [--step=N]
 
 CELL is a folder in the workdir, such as S5_mlp; N a step with a snapshot. The tensors
 of an MLP have the names of the paper's code, those of a transformer TransformerLens's,
-zero biases included. The metadata say in JSON what else there is to know: `group`,
-`elements` (what each index stands for; of a table file, its `table`), `cell` (all
-settings), `seed`, `step`, and `train_pairs` (pair (a, b) has index a·n + b).
+zero biases included. The metadata hold the rest in JSON: `group`, `elements` (the
+element of each index; for a table file, its `table`), `cell` (all settings), `seed`,
+`step`, and `train_pairs` (pair (a, b) has index a·n + b).
 """
 
 import json
@@ -21,7 +21,7 @@ from jaxtyping import Int
 
 from repjax import command_line
 from repjax.groups import build_group
-from repjax.groups.families import build_permutations
+from repjax.groups.permutations import build_permutations
 from repjax.reference.formats import tensor_name, zero_biases
 from repjax.settings.config import CellConfig
 from repjax.settings.rules import ConfigError
@@ -52,13 +52,13 @@ FORMAT = "repjax 1"
 
 @dataclass(frozen=True, eq=False)
 class Export:
-    """One network as a file holds it.
+    """One network with the data that a file holds.
 
     Attributes:
-        cell: its settings; `cell.seeds` are those of all runs beside it.
-        seed: its own.
+        cell: settings; `cell.seeds` are the seeds of all runs of the cell.
+        seed: seed of this network.
         step: optimiser steps taken.
-        weights: by our names, float32.
+        weights: weights by repjax's names, float32.
         train_pairs: increasing indices a·n + b.
     """
 
@@ -70,12 +70,12 @@ class Export:
 
     @property
     def params(self) -> dict[str, dict[str, np.ndarray]]:
-        """The weights as the networks of `repjax.models` take them."""
+        """Weights in the form that the networks of `repjax.models` take."""
         return {"params": self.weights}
 
 
 def main() -> None:
-    """Checkpoint → safetensors file."""
+    """Write a safetensors file from a checkpoint."""
     workdir = _required(_WORKDIR, "a directory that was trained in or imported to")
     name = _required(_RUN, "CELL/SEED, such as S5_mlp/1")
     out = _required(_OUT, "a file")
@@ -95,10 +95,7 @@ def _required(flag: flags.FlagHolder, what: str) -> str:
 
 
 def read_checkpoint(workdir: Path, name: str, step: int | None = None) -> Export:
-    """The run called CELL/SEED, from the newest checkpoint of its round.
-
-    Or from the snapshot of a `step`.
-    """
+    """Read the run CELL/SEED from the newest checkpoint, or a snapshot at `step`."""
     cell_name, _, seed = name.rpartition("/")
     directory = workdir / cell_name
     if not cell_name or not (directory / "config.json").is_file():
@@ -135,21 +132,21 @@ def read_checkpoint(workdir: Path, name: str, step: int | None = None) -> Export
 
 
 def save_export(run: Export, path: Path) -> None:
-    """Writes `path`, whole or not at all."""
+    """Write `path` atomically."""
     from safetensors.numpy import save
 
     kind = run.cell.architecture
     tensors = {tensor_name(kind, name): w for name, w in run.weights.items()}
     if kind == "transformer":
         tensors |= zero_biases(run.weights)
-    # safetensors writes the memory of an array, in whatever order it lies there.
+    # safetensors writes the memory of an array, whatever its order.
     tensors = {name: np.ascontiguousarray(w) for name, w in tensors.items()}
     data = save(tensors, _metadata(run))
     write_atomically(path, lambda file: file.write(data))
 
 
 def load_export(path: Path) -> Export:
-    """The network in a file that `save_export` wrote.
+    """Return the network in a file that `save_export` wrote.
 
     Raises:
         ConfigError: the file is missing, damaged, or of another kind.
@@ -199,7 +196,8 @@ def _elements(name: str) -> dict[str, Any]:
     """Describe the element behind each index of the group."""
     group = build_group(name)
     if group.family is None:
-        return {"elements": "rows of table", "table": group.table.tolist()}
+        elements = group.elements or "rows of table"
+        return {"elements": elements, "table": group.table.tolist()}
     family, degree = group.family
     if family in "SA":
         images = build_permutations(degree, even=family == "A")

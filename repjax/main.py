@@ -1,4 +1,4 @@
-"""Trains, checkpoints, analyses and tabulates one sweep.
+"""Train, checkpoint, analyse and tabulate one sweep.
 
 python -m repjax.main --config=experiments/s6.py --workdir=DIR [--config.key=value]
 """
@@ -14,6 +14,7 @@ from ml_collections import config_flags
 from repjax import command_line
 from repjax.command_line import STOPPED, usable_directory
 from repjax.engine.forecast import describe, describe_shards
+from repjax.groups.identify import same_groups
 from repjax.settings.config import CellConfig, from_config_dict
 from repjax.settings.rules import ConfigError
 from repjax.settings.sweep import expand, parse_shard, take_shard
@@ -54,19 +55,21 @@ _DISTRIBUTED = flags.DEFINE_bool(
 
 
 def main() -> None:
-    """Flags → config → cells → training."""
+    """Train the cells of the sweep that the flags describe."""
     if _CONFIG.value is None:
         raise ConfigError(
             "--config: missing; use an experiment such as experiments/s6.py"
         )
     if _DISTRIBUTED.value and _SHARD.value is not None:
-        raise ConfigError("--distributed: not with --shard, whose processes never meet")
+        raise ConfigError("--distributed: not allowed with --shard; use one of them")
     config = from_config_dict(_CONFIG.value)
     typed_in = config_flags.get_override_values(_FLAGS["config"])
     cells = sweep = expand(config, typed_in)
     if _SHARD.value is not None:
         index, count = parse_shard(_SHARD.value)
         cells = take_shard(sweep, index, count)
+    for names in same_groups(cell.group for cell in sweep):
+        print(f"repjax: {' and '.join(names)} are the same group, numbered differently")
     if _DRY_RUN.value:
         print(describe(group(cells), _SHARD.value))
         if _SHARD.value is not None:
@@ -84,15 +87,15 @@ def main() -> None:
         return
     from repjax.engine.manifest import write_manifest
 
-    write_manifest(workdir, cells, request)  # so merging knows it for a shard
+    write_manifest(workdir, cells, request)  # so that merging knows it as a shard
     print(f"repjax: no run is left for shard {_SHARD.value}")
 
 
 def train(
     cells: Sequence[CellConfig], workdir: Path, request: Mapping[str, Any]
 ) -> None:
-    """Trains all cells, and after each writes the tables of what is there."""
-    # jax, only once the input is known to be good.
+    """Train all cells, and write the tables again after each round."""
+    # These load jax, so only after the input has been checked.
     from repjax.engine import backend
     from repjax.engine.manifest import write_manifest
     from repjax.engine.placement import frame_of, plan_for
@@ -104,7 +107,7 @@ def train(
     from repjax.storage.results import load_workdir
 
     def begin() -> None:
-        load_workdir(workdir)  # a damaged file of a cell of another sweep is known now
+        load_workdir(workdir)  # report a damaged file of another cell now
         write_manifest(workdir, cells, request)
         print(describe(rounds, _SHARD.value, plans, backend.device_kind()))
 
@@ -118,10 +121,10 @@ def train(
         join_processes()
     backend.require_devices()
     rounds = group(cells)
-    # What fits nowhere is known now.
+    # Cells that do not fit are reported now.
     plans = [plan_for(frame_of([members]).cell) for members in rounds]
     try:
-        for cell in cells:  # a conflict in the last one is known before the first
+        for cell in cells:  # report every conflict before training
             claim_directory(cell, workdir / cell.name)
         hosts.by_first(begin)
         with build_progress() if hosts.is_first() else Progress() as progress:
@@ -135,7 +138,7 @@ def train(
 
 
 def join_processes() -> None:
-    """Makes the devices of all hosts of a slice one mesh."""
+    """Join the devices of all hosts of a slice into one mesh."""
     from repjax.storage import hosts
 
     try:

@@ -17,29 +17,33 @@ class Group:
     The constructor trusts its arguments; `from_table` checks them.
 
     Attributes:
-        name: "S5", or the stem of a table file.
+        name: "S5", or the stem of a file.
         table: table[a, b] is the index of the product ab. Read-only.
-        family: ("S", 5) for a group built by name, whose element order is then known;
-            None for a table.
+        family: ("S", 5) for C_n, D_n, S_n and A_n by name, whose element order is then
+            known; None otherwise.
+        elements: names of the elements where a file gives them; None otherwise.
     """
 
     name: str
     table: Int[np.ndarray, "group group"]
     family: tuple[str, int] | None = None
+    elements: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
         """Protects the table: groups are cached and shared."""
         self.table.flags.writeable = False
 
     @classmethod
-    def from_table(cls, name: str, table: ArrayLike) -> "Group":
-        """The group with this multiplication table, after checking all axioms.
+    def from_table(
+        cls, name: str, table: ArrayLike, elements: tuple[str, ...] | None = None
+    ) -> "Group":
+        """Return the group with this multiplication table, after checking all axioms.
 
         Raises:
             ValueError: the table is not that of a group; the message is one line.
         """
         try:
-            group = cls(name, _checked_entries(np.asarray(table)))
+            group = cls(name, _checked_entries(np.asarray(table)), elements=elements)
             _check_axioms(group)
         except ValueError as error:
             raise ValueError(f"'{name}' is not a group table: {error}") from None

@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from repjax.groups.group import Group
-from repjax.groups.names import order_and_name
+from repjax.groups.irrep_names import order_and_name
 from repjax.groups.representations import (
     Matrices,
     MatricesOfAnyDim,

@@ -1,86 +1,267 @@
-"""Names of irreps, from their characters."""
+"""Groups by name: the grammar of names, and the group that each stands for.
 
-from collections import Counter
-from string import ascii_lowercase
+product = term {"x" term}                     direct product: A5xC2, S3xS3
+term    = power ["wr" power]                  wreath product: S3wrC2
+power   = atom ["^" exponent]                 direct power: C2^3
+atom    = "(" product ")" | a name below      Q8, SmallGroup(96,227), C7:C3, …
+"""
+
+import re
+from collections.abc import Callable
+from functools import lru_cache, partial
+from pathlib import Path
 
 import numpy as np
-from jaxtyping import Float
 
-from repjax.groups.families import build_permutations
+from repjax.groups import families
 from repjax.groups.group import Group
+from repjax.groups.group_files import SUFFIXES, is_group_file, read_group
+from repjax.groups.library import LARGEST_ORDER, library_group
+from repjax.groups.linear import LINEAR, linear_generators, linear_group_order
+from repjax.groups.permutations import (
+    Images,
+    build_permutations,
+    generate,
+    images_of,
+    parse_cycles,
+    permutation_table,
+)
+
+MAX_DEGREE = 7  # the table of S7 takes 100 MB, that of S8 would take 6.5 GB
+MAX_ORDER = 10_000  # a table of 400 MB
+
+KNOWN = (
+    f"C<n> (n <= {MAX_ORDER}), D<n> (3 <= n <= {MAX_ORDER // 2}), "
+    f"S<n> and A<n> (n <= {MAX_DEGREE}), Q<n> (4 divides n >= 8), Dic<n> (n >= 2), "
+    f"Heisenberg(n), C<m>:C<k> or C<m>:C<k>(action), {', '.join(LINEAR)}(d,q), M11, "
+    f"SmallGroup(n,i) (n <= {LARGEST_ORDER}), products such as C2xC4, C2^3 or S3wrC2, "
+    f"or a file ({', '.join(SUFFIXES)})"
+)
+
+_MATHIEU_11 = ("(0 1 2 3 4 5 6 7 8 9 10)", "(2 6 10 7)(3 9 4 5)")
 
 
-def order_and_name(
-    group: Group, characters: Float[np.ndarray, "irrep group"]
-) -> list[tuple[int, str]]:
-    """The positions of the irreps in their final order, each with its name.
+@lru_cache(maxsize=1024)
+def build_group(name: str) -> Group:
+    """Return the group called `name`; a process reads a file once.
 
-    The irreps of C_n and D_n come in the order of their names. Elsewhere they go by
-    dimension, named ones first, then by the characters, the larger value first.
+    Args:
+        name: "C113", "A5xC2", "PSL(2,7)", "SmallGroup(21,1)" or another name of
+            docs/groups.md, or the path of a multiplication table (.npy, .csv, .txt)
+            or of generators (.perm).
+
+    Raises:
+        ValueError: `name` is not known, its group has more than 10,000 elements, or its
+            file holds no group.
     """
-    family = _family_characters(group)
-    # Σ χ·reference is positive for the irrep with this character and 0 for the others
-    matches = (np.stack(list(family.values())) @ characters.T).argmax(axis=1)
-    names = dict(zip(matches.tolist(), family, strict=True))
-    others = [k for k in range(len(characters)) if k not in names]
-    dims = np.rint(characters[:, group.identity]).astype(int).tolist()
-    falling = np.round(-characters, 6).tolist()
-    others.sort(key=lambda k: (dims[k], falling[k]))
-    labels = name_by_dimension([dims[k] for k in others])
-    if group.family == ("A", 5):  # the published runs call its 5d "5d_a"
-        labels = ["5d_a" if label == "5d" else label for label in labels]
-    order = [*names, *others]
-    if others:
-        order.sort(key=dims.__getitem__)
-    names |= zip(others, labels, strict=True)
-    return [(k, names[k]) for k in order]
+    if is_group_file(name):
+        return read_group(Path(name), MAX_ORDER)
+    group, rest = _parse_product(name, name)
+    if rest:
+        raise _unknown(name)
+    return Group(name, group.table, group.family)
 
 
-def name_by_dimension(dims: list[int]) -> list[str]:
-    """Names {d}d, or {d}d_a, {d}d_b, … where several share a dimension."""
-    totals, seen = Counter(dims), Counter[int]()
-    names = []
-    for dim in dims:
-        names.append(f"{dim}d_{_letters(seen[dim])}" if totals[dim] > 1 else f"{dim}d")
-        seen[dim] += 1
-    return names
+def display_name(name: str) -> str:
+    """Return the name that tables and figures show: of a file its stem."""
+    return Path(name).stem if is_group_file(name) else name
 
 
-def _letters(k: int) -> str:
-    """The k-th of a, b, …, z, aa, ab, …, as spreadsheets count columns."""
-    prefix, last = divmod(k, len(ascii_lowercase))
-    return (_letters(prefix - 1) if prefix else "") + ascii_lowercase[last]
+def folder_name(name: str) -> str:
+    """Return a plain name for folders: "SmallGroup_21_1"; of a file its stem."""
+    if is_group_file(name):
+        return Path(name).stem
+    return re.sub(r"[^A-Za-z0-9]+", "_", name).strip("_")
 
 
-def _family_characters(group: Group) -> dict[str, Float[np.ndarray, " group"]]:
-    """Characters, up to a factor, of irreps named by the family: in C_n and D_n all."""
-    characters = {"trivial": np.ones(group.order)}
-    if group.family is None:
-        return characters
-    family, degree = group.family
-    if family == "C":
-        return characters | _frequencies(degree)
-    if family == "D":
-        rotations = np.repeat([1.0, 0.0], degree)
-        sign = np.repeat([1.0, -1.0], degree)
-        characters["sign"] = sign
-        frequencies = _frequencies(degree)
-        if degree % 2 == 0:
-            alternating = np.tile(frequencies.pop(f"freq_{degree // 2}"), 2)
-            characters[f"freq_{degree // 2}_a"] = alternating
-            characters[f"freq_{degree // 2}_b"] = alternating * sign
-        return characters | {
-            name: np.tile(chi, 2) * rotations for name, chi in frequencies.items()
-        }
-    fixed_points = build_permutations(degree, even=True) == np.arange(degree)
-    if degree >= 4:
-        characters["standard"] = fixed_points.sum(axis=1) - 1.0
-    return characters
+def tidy(name: str) -> str:
+    """Return a name without the blanks in "SmallGroup(21, 1)" or "C2 x C4"."""
+    return name if is_group_file(name) else re.sub(r"\s+", "", name)
 
 
-def _frequencies(n: int) -> dict[str, Float[np.ndarray, " group"]]:
-    """cos(2πkg/n): up to a factor the characters of C_n but for the trivial one."""
-    g = np.arange(n)
-    return {
-        f"freq_{k}": np.cos(2 * np.pi * (k * g % n) / n) for k in range(1, n // 2 + 1)
-    }
+def _parse_product(text: str, name: str) -> tuple[Group, str]:
+    """Return the direct product at the start of `text`, and what follows it."""
+    group, rest = _parse_term(text, name)
+    while rest.startswith("x"):
+        factor, rest = _parse_term(rest[1:], name)
+        group = _direct_product(group, factor, name)
+    return group, rest
+
+
+def _parse_term(text: str, name: str) -> tuple[Group, str]:
+    group, rest = _parse_power(text, name)
+    if rest.startswith("wr"):
+        acting, rest = _parse_power(rest[2:], name)
+        group = _wreath_product(group, acting, name)
+    return group, rest
+
+
+def _parse_power(text: str, name: str) -> tuple[Group, str]:
+    group, rest = _parse_atom(text, name)
+    if match := re.match(r"\^([1-9][0-9]{0,3})", rest):
+        base, rest = group, rest[match.end() :]
+        _check_order(base.order ** int(match[1]), name)
+        for _ in range(int(match[1]) - 1 if base.order > 1 else 0):
+            group = _direct_product(group, base, name)
+    return group, rest
+
+
+def _parse_atom(text: str, name: str) -> tuple[Group, str]:
+    if text.startswith("("):
+        group, rest = _parse_product(text[1:], name)
+        if not rest.startswith(")"):
+            raise _unknown(name)
+        return group, rest[1:]
+    for pattern, build in _ATOMS.items():
+        if match := re.match(pattern, text, re.ASCII):
+            numbers = [int(number) for number in match.groups() if number]
+            try:
+                atom = build(match[0], *numbers)
+            except ValueError as error:
+                raise ValueError(f"'{name}': {error}") from None
+            if atom is not None:
+                return atom, text[match.end() :]
+    raise _unknown(name)
+
+
+def _family(letter: str, table: Callable, at_least: int) -> Callable[..., Group | None]:
+    """Return a builder of C_n or D_n."""
+    largest = MAX_ORDER if letter == "C" else MAX_ORDER // 2
+
+    def build(name: str, n: int) -> Group | None:
+        return Group(name, table(n), (letter, n)) if at_least <= n <= largest else None
+
+    return build
+
+
+def _permutations(name: str, degree: int) -> Group | None:
+    """Return S_n or A_n."""
+    if degree > MAX_DEGREE:
+        return None
+    elements = build_permutations(degree, even=name[0] == "A")
+    return Group(name, permutation_table(elements), (name[0], degree))
+
+
+def _quaternion(name: str, order: int) -> Group | None:
+    return _dicyclic(name, order // 4) if order % 4 == 0 else None
+
+
+def _dicyclic(name: str, n: int) -> Group | None:
+    if not 2 <= n <= MAX_ORDER // 4:
+        return None
+    return Group(name, families.dicyclic_table(n))
+
+
+def _heisenberg(name: str, n: int) -> Group:
+    if n < 2:
+        raise ValueError("n is at least 2")
+    _check_order(n**3)
+    return Group(name, families.heisenberg_table(n))
+
+
+def _metacyclic(name: str, m: int, k: int, action: int | None = None) -> Group:
+    """Return C_m:C_k; without an action the faithful one, or the only one."""
+    _check_order(m * k)
+    actions = families.metacyclic_actions(m, k)
+    plain = f"C{m}:C{k}"
+    if not actions:
+        raise ValueError(f"C{k} has only the trivial action on C{m}; use C{m}xC{k}")
+    if action is None:
+        faithful = [unit for unit, order in actions.items() if order == k]
+        candidates = faithful or [*actions]
+        if len(candidates) > 1:
+            raise ValueError(f"it has several actions; use {_listed(plain, actions)}")
+        action = candidates[0]
+    elif action < 2 or action >= m or pow(action, k, m) != 1:
+        raise ValueError(f"{action} is no action; use {_listed(plain, actions)}")
+    return Group(name, families.metacyclic_table(m, k, action))
+
+
+def _listed(name: str, actions: dict[int, int]) -> str:
+    """Return "C8:C2(3), C8:C2(5) or C8:C2(7)"."""
+    *others, last = [f"{name}({unit})" for unit in actions]
+    return f"{', '.join(others)} or {last}" if others else last
+
+
+def _linear(kind: str, name: str, dim: int, q: int) -> Group:
+    least = 1 if kind == "AGL" else 2
+    if not (least <= dim <= 9 and 2 <= q <= MAX_ORDER):
+        raise ValueError(f"use a dimension from {least} and a prime power q")
+    _check_order(linear_group_order(kind, dim, q))
+    return Group(name, generate(linear_generators(kind, dim, q), MAX_ORDER)[1])
+
+
+def _mathieu(name: str) -> Group:
+    generators = images_of([parse_cycles(text) for text in _MATHIEU_11])
+    return Group(name, generate(generators, MAX_ORDER)[1])
+
+
+def _small_group(name: str, order: int, number: int) -> Group:
+    return Group(name, library_group(order, number).table)
+
+
+_N = "([1-9][0-9]{0,5})"
+_Builder = Callable[..., Group | None]
+_LINEAR: dict[str, _Builder] = {
+    rf"{kind}\({_N},{_N}\)": partial(_linear, kind) for kind in LINEAR
+}
+_ATOMS: dict[str, _Builder] = {
+    rf"C{_N}:C{_N}(?:\({_N}\))?": _metacyclic,
+    f"C{_N}": _family("C", families.cyclic_table, 1),
+    f"Dic{_N}": _dicyclic,
+    f"D{_N}": _family("D", families.dihedral_table, 3),
+    f"[SA]{_N}": _permutations,
+    f"Q{_N}": _quaternion,
+    rf"Heisenberg\({_N}\)": _heisenberg,
+    rf"SmallGroup\({_N},{_N}\)": _small_group,
+    "M11": _mathieu,
+    **_LINEAR,
+}
+"""Pattern of a name → builder, given the name and its numbers; None: no such group."""
+
+
+def _direct_product(first: Group, second: Group, name: str) -> Group:
+    _check_order(first.order * second.order, name)
+    return Group(name, families.product_table(first.table, second.table))
+
+
+def _wreath_product(base: Group, acting: Group, name: str) -> Group:
+    """Return the wreath product, imprimitive on copies of the base group.
+
+    C_n, D_n, S_n and A_n permute n copies.
+    """
+    if acting.family is None:
+        raise ValueError(f"'{name}': C<n>, D<n>, S<n> or A<n> stands after wr")
+    family, copies = acting.family
+    if base.order > 1 and copies > 13:
+        raise _too_large(f"{base.order}^{copies}·{acting.order}", name)
+    order = base.order**copies * acting.order
+    _check_order(order, name)
+    points = np.arange(copies * base.order, dtype=np.int32).reshape(copies, base.order)
+    generators = [points[images].ravel() for images in _natural_action(family, copies)]
+    for s in base.generators:  # right translation of the first copy
+        generators.append(np.concatenate([base.table[:, s], points[1:].ravel()]))
+    images = np.array(generators or [points.ravel()], np.int32)
+    return Group(name, generate(images, order)[1])
+
+
+def _natural_action(family: str, degree: int) -> Images:
+    """Return generators of C_n, D_n, S_n or A_n on n points."""
+    if family in "SA":
+        return build_permutations(min(degree, MAX_DEGREE), even=family == "A")
+    turn = (np.arange(degree) + 1) % degree
+    return np.array([turn, turn[::-1]] if family == "D" else [turn], np.int32)
+
+
+def _check_order(order: int, name: str = "") -> None:
+    if order > MAX_ORDER:
+        raise _too_large(str(order), name)
+
+
+def _too_large(order: str, name: str) -> ValueError:
+    of = f"'{name}': " if name else ""
+    return ValueError(f"{of}order {order} is too large; use at most {MAX_ORDER}")
+
+
+def _unknown(name: str) -> ValueError:
+    return ValueError(f"'{name}' is not a known group; use {KNOWN}")

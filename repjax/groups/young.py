@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Float
 
 from repjax.groups.group import Group
-from repjax.groups.names import name_by_dimension
+from repjax.groups.irrep_names import name_by_dimension
 from repjax.groups.representations import MatricesOfAnyDim, extend_to_group
 
 Partition = tuple[int, ...]

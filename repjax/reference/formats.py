@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from jaxtyping import Int
 
-from repjax.groups.families import build_permutations
 from repjax.groups.generation import generation_order
+from repjax.groups.permutations import build_permutations
 from repjax.settings.config import CellConfig, flatten
 from repjax.settings.rules import ConfigError, check_key, show
 
@@ -37,15 +37,15 @@ _TENSORS = {
         "W_U": "unembed.W_U",
     },
 }
-"""Architecture → name of a weight here → its name there, if that is another."""
+"""Architecture → our name of a weight → the authors' name, where it differs."""
 
 ELEMENT_AXES = {"W_x": 0, "W_y": 0, "W_E": 0, "W_U": 1}
-"""Axis of a weight that counts group elements; the row after them in W_E is "="."""
+"""Axis of a weight that runs over group elements; the last row of W_E is "="."""
 
 _NOT_IN_CFG: dict[str, Any] = {
     "task": "a*b",
     "matmul_precision": "highest",
-    # The shortest there is: only the last step of the training is known.
+    # The fewest allowed: only the last step of the training is known.
     "evaluation": {"num_evaluations": 2},
     "checkpoint": {"every_seconds": 60.0, "keep": 2},
     "max_chunk_seconds": 5.0,
@@ -68,13 +68,13 @@ PAPER = {
     "mlp.hidden_dim": 128,
     **flatten({"transformer": _NOT_IN_CFG["transformer"]}),
 }
-"""Settings that all runs of the paper's Table 3 share; others name the cell."""
+"""Settings shared by all runs of the paper's Table 3; the others vary by cell."""
 
 _PYTORCH_EPS = 1e-8
 
 
 def parse_cfg(cfg: Any) -> CellConfig:
-    """The cell, of a single seed, that a `cfg.json` describes.
+    """Return the cell, of a single seed, that a `cfg.json` describes.
 
     Raises:
         ConfigError: a key is missing, or its value is not one of the authors'.
@@ -84,7 +84,7 @@ def parse_cfg(cfg: Any) -> CellConfig:
         family = _word(cfg, "group", FAMILIES)
         beta1, beta2 = cfg["betas"]
         sizes = {key: PAPER[f"mlp.{key}"] for key in ("embed_dim", "hidden_dim")}
-        if architecture == "mlp":  # a transformer's cfg has sizes too, which it ignores
+        if architecture == "mlp":  # a transformer's cfg has sizes too, but ignores them
             sizes = {key: cfg["layers"][key] for key in sizes}
         values = _NOT_IN_CFG | {
             "group": f"{family}{cfg['group_parameter']}",
@@ -114,7 +114,7 @@ def parse_cfg(cfg: Any) -> CellConfig:
 
 
 def _word(cfg: Mapping[str, Any], key: str, known: Mapping[str, str]) -> str:
-    """Our word for the authors' at `key`."""
+    """Return our word for the authors' word at `key`."""
     if not isinstance(cfg[key], str):
         raise ConfigError(f"{key}: {show(cfg[key])}; use one of {', '.join(known)}")
     check_key(cfg[key], known, where=f"{key}: ")
@@ -122,7 +122,7 @@ def _word(cfg: Mapping[str, Any], key: str, known: Mapping[str, str]) -> str:
 
 
 def group_order(group: str) -> int:
-    """Number of elements of a group that the authors' code can build."""
+    """Return the order of a group that the authors' code can build."""
     family, degree = group[0], group[1:]
     least = {"C": 1, "D": 3, "S": 2, "A": 5}[family]
     most = {"C": 10_000, "D": 5_000, "S": 7, "A": 5}[family]
@@ -141,22 +141,22 @@ def group_order(group: str) -> int:
 
 
 def short_name(irrep: str) -> str:
-    """Our name of an irrep: without the group, which theirs has for some (s5_5d_a)."""
+    """Return our name of an irrep: theirs without a group prefix (s5_5d_a → 5d_a)."""
     return re.sub(r"^[as]\d_", "", irrep)
 
 
 def tensor_name(architecture: str, weight: str) -> str:
-    """The authors' name of a weight; ours for networks that they do not have."""
+    """Return the authors' name of a weight; ours for architectures that they lack."""
     return _TENSORS.get(architecture, {}).get(weight, weight)
 
 
 def our_index(group: str) -> Int[np.ndarray, " group"]:
-    """Our index of each element in the authors' order."""
+    """Return our index of each element, in the authors' order."""
     if group[0] in "CD":
         return np.arange(group_order(group))
     theirs = generation_order(group)
     degree = theirs.shape[1]
-    # Ours are sorted, and so are their images read as digits.
+    # Our permutations are sorted, and so are their images read as digits.
     digits = degree ** np.arange(degree)[::-1]
     ours = build_permutations(degree, even=group[0] == "A")
     return np.searchsorted(ours @ digits, theirs @ digits)
@@ -165,7 +165,7 @@ def our_index(group: str) -> Int[np.ndarray, " group"]:
 def reorder(
     name: str, weight: np.ndarray, order: Int[np.ndarray, " group"]
 ) -> np.ndarray:
-    """The weight called `name` with the elements of the group taken in `order`."""
+    """Return the weight called `name` with the group's elements in `order`."""
     if name not in ELEMENT_AXES:
         return weight
     axis = ELEMENT_AXES[name]
@@ -174,7 +174,7 @@ def reorder(
 
 
 def zero_biases(weights: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """TransformerLens's biases, which these transformers lack, by its names."""
+    """Return zeros for TransformerLens's biases, which these transformers lack."""
     heads, model, head = weights["W_Q"].shape
     shapes: dict[str, tuple[int, ...]] = {
         **dict.fromkeys(("attn.b_Q", "attn.b_K", "attn.b_V"), (heads, head)),

@@ -1,10 +1,10 @@
-"""The paper's Table 3: its numbers, and the settings that they are for.
+"""The paper's Table 3: its numbers, and the settings of its runs.
 
 Chughtai, Chan, Nanda, "A Toy Model of Universality", ICML 2023. `paper_table3.csv` in
 this folder holds its numbers for 7 groups × 2 architectures, in fractions and nats:
-source `published` is what was printed, source `exact` what the authors' published
-weights give when the errata are mended. `paper_settings.csv` has what differs between
-the 14 cells in training, as in the cfg.json of their runs.
+source `published` as printed, source `exact` as computed from the authors' published
+weights with the errata corrected. `paper_settings.csv` has the training settings in
+which the 14 cells differ, from the cfg.json of their runs.
 """
 
 import csv
@@ -14,6 +14,8 @@ from functools import lru_cache
 from importlib.resources import files
 from typing import Any
 
+from repjax.groups import build_group
+from repjax.groups.identify import are_isomorphic
 from repjax.reference.formats import PAPER
 from repjax.settings.architectures import concerns
 from repjax.settings.config import CellConfig, flatten
@@ -21,7 +23,7 @@ from repjax.settings.config import CellConfig, flatten
 
 @lru_cache
 def paper_values() -> dict[tuple[str, str, str, str], float]:
-    """The paper's numbers by (group, architecture, source, metric)."""
+    """Return the paper's numbers by (group, architecture, source, metric)."""
     return {
         (row["group"], row["architecture"], row["source"], metric): float(value)
         for row in _rows("paper_table3.csv")
@@ -32,7 +34,7 @@ def paper_values() -> dict[tuple[str, str, str, str], float]:
 
 @lru_cache
 def paper_settings() -> dict[tuple[str, str], dict[str, Any]]:
-    """The settings of the paper's runs, by (group, architecture)."""
+    """Return the settings of the paper's runs by (group, architecture)."""
     return {
         (row["group"], row["architecture"]): {
             "num_steps": int(row["num_steps"]),
@@ -43,12 +45,33 @@ def paper_settings() -> dict[tuple[str, str], dict[str, Any]]:
     }
 
 
+@lru_cache(maxsize=4096)
+def paper_group(name: str) -> str | None:
+    """Return the paper's name of a group, "A5" for "PSL(2,5)", or None.
+
+    The multiplication table decides, not the name: a file called A5.csv is the paper's
+    A5 only if it holds that group. Also None for a file that cannot be read.
+    """
+    known = {group for group, _ in paper_settings()}
+    if name in known:
+        return name
+    try:
+        group = build_group(name)
+    except ValueError:
+        return None
+    for other in sorted(known):
+        theirs = build_group(other)
+        if theirs.order == group.order and are_isomorphic(theirs, group):
+            return other
+    return None
+
+
 def unlike_paper(cell: CellConfig) -> Iterator[str]:
     """List the differences from the paper's runs: "train_fraction 0.7, not 0.4".
 
-    Nothing for groups and networks that the paper does not have.
+    Empty for groups and networks that the paper does not have.
     """
-    name = cell.group, cell.architecture
+    name = paper_group(cell.group), cell.architecture
     if name not in paper_settings():
         return
     ours = flatten(cell.to_json())

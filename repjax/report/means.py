@@ -7,7 +7,7 @@ from itertools import groupby
 
 import numpy as np
 
-from repjax.reference.paper import paper_values, unlike_paper
+from repjax.reference.paper import paper_group, paper_values, unlike_paper
 from repjax.report.settings import swept_settings
 from repjax.settings.architectures import ARCHITECTURES, concerns
 from repjax.storage.results import CellResults
@@ -46,11 +46,11 @@ class Entry:
     Attributes:
         means: metric → mean over the runs that did not diverge, whether they
             generalised or not; NaN if all diverged.
-        num_runs: how many runs there are.
-        num_diverged: how many of them diverged.
-        num_generalised: how many of them generalised.
-        mixed: whether they come from cells with different settings or common seeds.
-        unlike_paper: settings in which some differ from the paper's runs.
+        num_runs: number of runs.
+        num_diverged: number of runs that diverged.
+        num_generalised: number of runs that generalised.
+        mixed: whether the runs' cells differ in more than their seeds or share seeds.
+        unlike_paper: settings in which some runs differ from the paper's.
     """
 
     means: dict[str, float]
@@ -66,10 +66,11 @@ class Row:
     """One group, at one point of a sweep, and its entries by architecture.
 
     Attributes:
-        group: its name; of a table file, the name of the file.
-        settings: what the sweep varies, as folders are called.
+        group: name of the group, or of its file.
+        settings: swept settings, as in folder names.
         entries: by architecture.
-        from_file: whether the group is a table file, whose name says nothing about it.
+        from_file: whether the group is a file, whose name says nothing about it.
+        paper: name of the paper's group to which it is isomorphic, or None.
         swept: dotted key → value of each setting that any row's sweep varies.
     """
 
@@ -77,37 +78,38 @@ class Row:
     settings: str
     entries: dict[str, Entry]
     from_file: bool = False
+    paper: str | None = None
     swept: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def label(self) -> str:
-        """The group, with what was swept, where a sentence names it."""
+        """Group and swept settings, for use in a sentence."""
         return ", ".join(
             [self.group, *(f"{key} {value}" for key, value in self.swept.items())]
         )
 
     def texts(self, architecture: str, metric: str) -> tuple[str, str, str]:
-        """Our mean, the published value, and the exact one if that is another."""
+        """Return our mean, the published value, and the exact one if it differs."""
         entry = self.entries.get(architecture)
         ours = format_value(metric, entry.means[metric] if entry else None)
         published, exact = (
-            paper_values().get((self.group, architecture, source, metric))
+            paper_values().get((self.paper or "", architecture, source, metric))
             for source in ("published", "exact")
         )
-        if self.from_file or published is None or exact is None:
+        if published is None or exact is None:
             return ours, DASH, ""
         wrong = abs(published - exact) > ERRATUM * abs(exact)
         corrected = format_value(metric, exact) if wrong else ""
         return ours, format_value(metric, published), corrected
 
     def runs(self, architecture: str) -> str:
-        """Runs that generalised out of all, as "4/4"."""
+        """Return the number of runs that generalised out of all, as "4/4"."""
         entry = self.entries.get(architecture)
         return f"{entry.num_generalised}/{entry.num_runs}" if entry else DASH
 
 
 def swept_headings(rows: Sequence[Row]) -> dict[str, str]:
-    """Dotted key → heading, of each setting that a sweep varies: its last part."""
+    """Return the heading of each swept setting: the last part of its dotted key."""
     keys = list(dict.fromkeys(key for row in rows for key in row.swept))
     last = [key.rpartition(".")[2] for key in keys]
     return {
@@ -117,7 +119,7 @@ def swept_headings(rows: Sequence[Row]) -> dict[str, str]:
 
 
 def headings(architecture: str) -> dict[str, str]:
-    """Metric → heading, for networks of this architecture."""
+    """Return the heading of each metric for an architecture."""
     if not ARCHITECTURES[architecture].one_embedding:
         return COLUMNS
     others = {m: heading for m, heading in COLUMNS.items() if m != "fve_w_b"}
@@ -125,7 +127,7 @@ def headings(architecture: str) -> dict[str, str]:
 
 
 def build_rows(results: Iterable[CellResults]) -> list[Row]:
-    """One row per group and swept setting: the paper's groups first, in its order."""
+    """Build a row per group and swept setting, the paper's groups first."""
     rank = {
         group: i for i, group in enumerate(dict.fromkeys(k[0] for k in paper_values()))
     }
@@ -148,7 +150,10 @@ def build_rows(results: Iterable[CellResults]) -> list[Row]:
         for cell in (same := list(cells)):
             by_architecture.setdefault(cell.cell.architecture, []).append(cell)
         entries = {name: _mean(members) for name, members in by_architecture.items()}
-        rows.append(Row(group, settings, entries, from_file, values[id(same[0])]))
+        paper = paper_group(same[0].cell.group)
+        rows.append(
+            Row(group, settings, entries, from_file, paper, values[id(same[0])])
+        )
     return rows
 
 
@@ -161,7 +166,7 @@ def natural(text: str) -> list[tuple[str, float]]:
 
 
 def _mean(cells: Sequence[CellResults]) -> Entry:
-    """Of all runs of cells with the same group, architecture and swept settings."""
+    """Average over cells with the same group, architecture and swept settings."""
 
     def pool(metric: str) -> np.ndarray:
         return np.concatenate([cell.final(metric)[~cell.diverged] for cell in cells])
@@ -193,25 +198,25 @@ def _mean(cells: Sequence[CellResults]) -> Entry:
 
 
 def notes(rows: Iterable[Row]) -> list[str]:
-    """Yield notes on single entries."""
+    """Return notes on single entries."""
     said = []
     for row in rows:
         for architecture, entry in row.entries.items():
             where = f"{row.label}, {ARCHITECTURES[architecture].title}"
             if entry.mixed:
                 said.append(
-                    f"{where}: one mean over cells that differ in other settings than "
-                    "their seeds, or that share seeds."
+                    f"{where}: the mean is over cells that differ in more than their "
+                    "seeds, or that share seeds."
                 )
             if entry.unlike_paper:
                 said.append(
-                    f"{where}: trained otherwise than the paper's runs: "
+                    f"{where}: trained differently from the paper's runs: "
                     f"{', '.join(entry.unlike_paper)}."
                 )
             if entry.num_diverged:
                 said.append(
                     f"{where}: {entry.num_diverged} of {entry.num_runs} runs diverged "
-                    "and are in no mean."
+                    "and are left out."
                 )
     return said
 

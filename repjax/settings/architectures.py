@@ -13,7 +13,7 @@ SIZE = integer(at_least=1, at_most=1_000_000)
 
 @dataclass(frozen=True, kw_only=True)
 class Sizes(ABC):
-    """Settings of a network, and what follows from them for a group of n elements."""
+    """Settings of a network, with its sizes and costs for a group of n elements."""
 
     @property
     @abstractmethod
@@ -26,14 +26,14 @@ class Sizes(ABC):
 
     @abstractmethod
     def products(self, order: int) -> int:
-        """Weights that each pair is multiplied by, those met per element left out."""
+        """Multiplications for each pair, without those done once per element."""
 
     @abstractmethod
     def products_by_element(self, order: int) -> int:
-        """Multiplications that are done once for each element, not for each pair."""
+        """Multiplications done once for each element, not for each pair."""
 
     def initial(self) -> dict[str, float]:
-        """Attributes of the network that only its initial weights depend on."""
+        """Attributes of the network that affect only its initial weights."""
         return {}
 
     @property
@@ -43,7 +43,7 @@ class Sizes(ABC):
 
     @abstractmethod
     def floats_per_pair(self, order: int) -> int:
-        """Activations and gradients of one pair that exist together in a step."""
+        """Activations and gradients that exist at once for one pair in a step."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,16 +68,16 @@ class MlpSizes(Sizes):
         }
 
     def products(self, order: int) -> int:
-        """The unembedding alone."""
+        """Multiplications of the unembedding."""
         return self.hidden_dim * order
 
     def products_by_element(self, order: int) -> int:
-        """What each neuron receives from a, and from b."""
+        """Multiplications for the inputs of the neurons from a and from b."""
         return order * 2 * self.embed_dim * self.hidden_dim
 
     @property
     def looked_up(self) -> int:
-        """What each neuron receives from a, and from b."""
+        """Inputs of the neurons from a and from b."""
         return 2 * self.hidden_dim
 
     def floats_per_pair(self, order: int) -> int:
@@ -114,9 +114,9 @@ class TransformerSizes(Sizes):
         }
 
     def products(self, order: int) -> int:
-        """Into the neurons, and from values and neurons to logits.
+        """Multiplications into the neurons, and from values and neurons to logits.
 
-        The latter by one product or by two, as in `Transformer.tables`.
+        The latter take one product or two, as in `Transformer.tables`.
         """
         values = self.num_heads * self.d_head
         rows = values + self.d_mlp
@@ -124,7 +124,7 @@ class TransformerSizes(Sizes):
         return values * self.d_mlp + readout
 
     def products_by_element(self, order: int) -> int:
-        """Keys, values and scores of both factors."""
+        """Multiplications for keys, values and scores of both factors."""
         values = self.num_heads * self.d_head
         return order * (4 * values * self.d_model + 2 * values)
 
@@ -138,7 +138,7 @@ class TransformerSizes(Sizes):
         return 2 * self.num_heads * (self.d_head + 1)
 
     def floats_per_pair(self, order: int) -> int:
-        """Nine times the values of attention, residual stream, neurons, logits."""
+        """Attention values (nine times), residual stream, neurons and logits."""
         values = self.num_heads * self.d_head
         return 9 * values + 4 * self.d_model + 3 * self.d_mlp + 4 * order
 
@@ -148,10 +148,10 @@ class Architecture:
     """A kind of network.
 
     Attributes:
-        title: its heading in tables.
-        section: that of the settings which holds its sizes.
+        title: heading in tables.
+        section: section of the settings that holds its sizes.
         one_embedding: whether a and b share it; tables then have W_E for W_a and W_b.
-        in_paper: whether the paper's Table 3 has it.
+        in_paper: whether the paper's Table 3 includes it.
         cores_may_share: whether its bits are the same when several cores share a run.
     """
 

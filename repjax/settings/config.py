@@ -11,11 +11,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, is_dataclass
 from fnmatch import fnmatchcase
 from functools import cached_property
-from pathlib import Path
 from typing import Any, TypeVar
 
 from ml_collections import ConfigDict
 
+from repjax.groups.names import folder_name, tidy
 from repjax.settings.architectures import (
     ARCHITECTURES,
     MlpSizes,
@@ -42,6 +42,7 @@ STEPS = integer(at_least=1, at_most=2**31 - 1)
 NUM_SEEDS = integer(at_least=1, at_most=100_000)
 LAST_SEED = 2**31 - 1
 SEED = integer(at_least=0, at_most=LAST_SEED)
+GROUP = text("the name of a group", tidy)
 
 Settings = TypeVar("Settings")
 
@@ -62,7 +63,7 @@ class OptimizerConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class EvaluationConfig:
-    """When metrics are taken; step 0 and the last step are always among them."""
+    """When to evaluate; step 0 and the last step are always included."""
 
     num_evaluations: int = setting(integer(at_least=2, at_most=100_000), Kind.HOST)
 
@@ -93,15 +94,15 @@ class RunSettings:
     runs_per_device: int = setting(integer(at_least=0), Kind.SHAPE)
 
     def to_json(self) -> dict[str, Any]:
-        """These settings as JSON has them: nested dicts, lists for tuples."""
+        """Return these settings as JSON values: nested dicts, lists for tuples."""
         return json.loads(json.dumps(dataclasses.asdict(self)))
 
     @classmethod
     def from_json(cls: type[Settings], values: Any) -> Settings:
-        """The inverse of `to_json`, as strict as `from_config_dict`.
+        """Parse the result of `to_json`, as strictly as `from_config_dict`.
 
-        Settings that did not exist yet when a file was written have the value that
-        changes nothing.
+        Settings that did not exist when a file was written get the value that changes
+        nothing.
         """
         if isinstance(values, Mapping):
             values = _LATER_SETTINGS | flatten(values)
@@ -109,7 +110,7 @@ class RunSettings:
 
 
 def rules_of(cls: Any, prefix: str = "") -> dict[str, Rule]:
-    """Dotted key → rule, for every setting in a dataclass and those it holds."""
+    """Return dotted key → rule for all settings of a dataclass, nested ones too."""
     rules: dict[str, Rule] = {}
     for field in dataclasses.fields(cls):
         key = f"{prefix}{field.name}"
@@ -125,7 +126,7 @@ OVERRIDABLE = {"num_seeds": NUM_SEEDS, "first_seed": SEED} | SWEEPABLE
 
 
 def _parse_overrides(value: Any) -> tuple[tuple[str, str, Any], ...]:
-    """Triples (pattern on "group/architecture", key, value)."""
+    """Parse triples (pattern for "group/architecture", key, value)."""
 
     def parse_one(triple: Any) -> tuple[str, str, Any]:
         pattern, key, value = as_tuple(triple)
@@ -142,7 +143,7 @@ def _parse_overrides(value: Any) -> tuple[tuple[str, str, Any], ...]:
 
 
 def _parse_sweep(value: Any) -> tuple[tuple[str, tuple], ...]:
-    """Pairs (key, values), of which the sweep is the product."""
+    """Parse pairs (key, values), whose Cartesian product is the sweep."""
 
     def parse_one(pair: Any) -> tuple[str, tuple]:
         key, values = as_tuple(pair)
@@ -164,17 +165,17 @@ def _parse_sweep(value: Any) -> tuple[tuple[str, tuple], ...]:
 
 
 def _as_rows(value: Any) -> tuple:
-    """Typed at a shell, the one-row tuple (("key", 1),) easily loses its last comma."""
+    """Return the rows; (("key", 1),) typed at a shell may lack its last comma."""
     rows = as_tuple(value)
     return (rows,) if rows and isinstance(rows[0], str) else rows
 
 
 @dataclass(frozen=True, kw_only=True)
 class Config(RunSettings):
-    """Everything that `get_config()` in an experiment file says."""
+    """All settings that `get_config()` in an experiment file returns."""
 
     groups: tuple[str, ...] = setting(
-        several(text("a name"), "one or more groups, each once, such as S5 or S5,A5"),
+        several(GROUP, "one or more groups, each once, such as S5 or S5,A5"),
         Kind.HOST,
     )
     architectures: tuple[str, ...] = setting(
@@ -206,7 +207,7 @@ class Config(RunSettings):
 class CellConfig(RunSettings):
     """All runs of one group and architecture that share a compiled program."""
 
-    group: str = setting(text("the name of a group"), Kind.DATA)
+    group: str = setting(GROUP, Kind.DATA)
     architecture: str = setting(choice(*ARCHITECTURES), Kind.SHAPE)
     seeds: tuple[int, ...] = setting(
         several(SEED, "one or more seeds, each once"), Kind.DATA
@@ -226,18 +227,18 @@ class CellConfig(RunSettings):
 
     @cached_property
     def name(self) -> str:
-        """Its directory: group, architecture and what the sweep varies."""
+        """Name of its directory: group, architecture and swept settings."""
         values = flatten(dataclasses.asdict(self))
         varied = [f"{key.rpartition('.')[2]}={values[key]}" for key in self.swept]
-        return "_".join([Path(self.group).stem, self.architecture, *varied])
+        return "_".join([folder_name(self.group), self.architecture, *varied])
 
 
 def shape_of(cell: CellConfig) -> tuple[tuple[str, Any], ...]:
     """Return the settings that decide which program trains `cell`.
 
-    Cells of groups of one order that agree in these share their programs; everything
-    else about them is data, or the host's alone. Sizes are those of the cell's own
-    architecture.
+    Cells with equal values here and groups of the same order share their programs; all
+    other settings are data, or concern only the host. The sizes are those of the cell's
+    own architecture.
     """
     return tuple(
         (field.name, getattr(settings, field.name))
@@ -248,7 +249,7 @@ def shape_of(cell: CellConfig) -> tuple[tuple[str, Any], ...]:
 
 
 def from_config_dict(config: ConfigDict) -> Config:
-    """The checked settings of a sweep.
+    """Check and return the settings of a sweep.
 
     Raises:
         ConfigError: a key is unknown or missing, or its value is not allowed.
@@ -257,7 +258,7 @@ def from_config_dict(config: ConfigDict) -> Config:
 
 
 def parse(cls: type[Settings], values: Any) -> Settings:
-    """An instance of a settings dataclass from nested or dotted keys, all of them."""
+    """Build a settings dataclass from nested or dotted keys; all are required."""
     if not isinstance(values, Mapping):
         raise ConfigError(f"{show(values)} is not allowed; use a mapping of settings")
     flat, rules = flatten(values), rules_of(cls)
@@ -270,7 +271,7 @@ def parse(cls: type[Settings], values: Any) -> Settings:
 
 
 def flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Nested mappings as one, with dotted keys."""
+    """Flatten nested mappings into one dict with dotted keys."""
     flat: dict[str, Any] = {}
     for key, value in values.items():
         if isinstance(value, Mapping):
@@ -281,7 +282,7 @@ def flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 def _assemble(cls: Any, flat: Mapping[str, Any], prefix: str = "") -> Any:
-    """The dataclass whose checked settings stand in `flat` under `prefix`."""
+    """Build the dataclass whose checked settings are in `flat` under `prefix`."""
     values = {}
     for field in dataclasses.fields(cls):
         key = f"{prefix}{field.name}"

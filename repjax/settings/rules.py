@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -11,7 +12,7 @@ from typing import Any
 
 
 class ConfigError(ValueError):
-    """Bad input, in one line that names the key, the value and what is allowed."""
+    """Bad input; one line names the key, the value and what is allowed."""
 
 
 @dataclass(frozen=True)
@@ -19,15 +20,15 @@ class Rule:
     """The values that one setting may take.
 
     Attributes:
-        allowed: them in words, to follow "use".
-        convert: a given value → the value kept; raises ValueError or TypeError.
+        allowed: these values in words, to follow "use".
+        convert: given value → value to keep; raises ValueError or TypeError.
     """
 
     allowed: str
     convert: Callable[[Any], Any]
 
     def parse(self, key: str, value: Any) -> Any:
-        """`value` as the dataclasses keep it; `ConfigError` if it is not allowed."""
+        """Return the value to keep; raise `ConfigError` if it is not allowed."""
         try:
             return self.convert(value)
         except ConfigError:
@@ -42,10 +43,10 @@ class Kind(Enum):
     """Role of a setting in a compiled program.
 
     Attributes:
-        SHAPE: it changes an array's shape or the code: runs that differ in it cannot
+        SHAPE: changes an array's shape or the code: runs that differ in it cannot
             share a program.
-        DATA: a number or an array that each run carries; it costs no compilation.
-        HOST: no program knows it: names, and how often the host looks in.
+        DATA: a number or an array that each run carries; needs no compilation.
+        HOST: used by the host only, such as names and the interval of checkpoints.
     """
 
     SHAPE = "shape"
@@ -59,13 +60,13 @@ def setting(rule: Rule, kind: Kind) -> Any:
 
 
 def require(condition: bool) -> None:
-    """Raises the ValueError that `Rule.parse` turns into a message."""
+    """Raise a ValueError, which `Rule.parse` turns into a message, unless true."""
     if not condition:
         raise ValueError
 
 
 def integer(*, at_least: int, at_most: int | None = None) -> Rule:
-    """Whole numbers; True and 3.0 are none."""
+    """Return the rule for integers; True and 3.0 are not allowed."""
 
     def convert(value: Any) -> int:
         require(isinstance(value, Integral) and not isinstance(value, bool))
@@ -84,7 +85,7 @@ def real(
     above: float | None = None,
     below: float | None = None,
 ) -> Rule:
-    """Finite numbers, kept as floats; an integer will do."""
+    """Return the rule for finite numbers, kept as floats; integers are allowed."""
 
     def convert(value: Any) -> float:
         require(isinstance(value, Real) and not isinstance(value, bool))
@@ -101,7 +102,7 @@ def real(
 
 
 def flag() -> Rule:
-    """True or False."""
+    """Return the rule for True or False."""
 
     def convert(value: Any) -> bool:
         require(isinstance(value, bool))
@@ -110,18 +111,23 @@ def flag() -> Rule:
     return Rule("True or False", convert)
 
 
-def text(allowed: str) -> Rule:
-    """Any string that is not blank; what it must say is checked where it is read."""
+def text(allowed: str, tidy: Callable[[str], str] = str) -> Rule:
+    """Return the rule for strings that are not blank.
+
+    Args:
+        allowed: description of valid strings, which are checked where they are used.
+        tidy: applied to the string, to unify spellings of the same thing.
+    """
 
     def convert(value: Any) -> str:
         require(isinstance(value, str) and bool(value.strip()))
-        return value.strip()
+        return tidy(value.strip())
 
     return Rule(allowed, convert)
 
 
 def choice(*options: str) -> Rule:
-    """One of a few words."""
+    """Return the rule for one of a few words."""
 
     def convert(value: Any) -> str:
         require(isinstance(value, str) and value in options)
@@ -131,15 +137,16 @@ def choice(*options: str) -> Rule:
 
 
 def several(rule: Rule, allowed: str, *, at_least: int = 1) -> Rule:
-    """A tuple of distinct values that obey `rule`.
+    """Return the rule for a tuple of distinct values that obey `rule`.
 
-    One string with commas will do: --config.groups=S5,A5 reaches us as ("S5,A5",).
+    A string with commas is split: --config.groups=S5,A5 arrives as ("S5,A5",).
+    Commas in brackets do not separate: SmallGroup(21,1) is one value.
     """
 
     def convert(value: Any) -> tuple:
         parts: list[Any] = []
         for item in [value] if isinstance(value, str) else as_tuple(value):
-            parts.extend(item.split(",") if isinstance(item, str) else [item])
+            parts.extend(split(item) if isinstance(item, str) else [item])
         values = tuple(rule.convert(part) for part in parts)
         require(len(values) >= at_least and len(set(values)) == len(values))
         return values
@@ -147,21 +154,26 @@ def several(rule: Rule, allowed: str, *, at_least: int = 1) -> Rule:
     return Rule(allowed, convert)
 
 
+def split(text: str) -> list[str]:
+    """Split a text at the commas outside brackets."""
+    return re.split(r",(?![^()]*\))", text)
+
+
 def as_tuple(value: Any) -> tuple:
-    """A tuple, or the list that JSON makes of it; TypeError for anything else."""
+    """Return a tuple, or a list from JSON, as a tuple; else raise TypeError."""
     if not isinstance(value, tuple | list):
         raise TypeError
     return tuple(value)
 
 
 def show(value: Any) -> str:
-    """`value` as the user wrote it, on one line of bounded length."""
+    """Return `value` as the user wrote it, on one line of bounded length."""
     written = repr(value)
     return written if len(written) <= 80 else f"{written[:77]}..."
 
 
 def check_key(key: str, known: Iterable[str], where: str = "") -> None:
-    """`ConfigError` unless `key` is one of the `known` dotted keys."""
+    """Raise `ConfigError` unless `key` is one of the `known` dotted keys."""
     known = list(known)
     if key in known:
         return

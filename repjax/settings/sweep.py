@@ -21,11 +21,10 @@ from repjax.settings.rules import ConfigError, show
 
 
 def expand(config: Config, typed_in: Collection[str] = ()) -> list[CellConfig]:
-    """The cells of a sweep, ordered by group, then architecture, then swept settings.
+    """Return the cells of a sweep, by group, then architecture, then swept settings.
 
-    A setting is its base value, unless an override whose pattern matches the cell says
-    otherwise (the last one counts), unless the sweep varies it; one typed in on the
-    command line stands above all three.
+    A setting has the first of these values that exists: that of the command line, of
+    the sweep, of the last override whose pattern matches the cell, the base value.
 
     Args:
         config: the whole sweep.
@@ -33,7 +32,7 @@ def expand(config: Config, typed_in: Collection[str] = ()) -> list[CellConfig]:
 
     Raises:
         ConfigError: an unknown group or task, no pair to train or test on, or two cells
-            of one name.
+            with the same name.
     """
     for group in config.groups:
         _check_group(group)
@@ -59,7 +58,7 @@ def expand(config: Config, typed_in: Collection[str] = ()) -> list[CellConfig]:
 def _expand_pair(
     config: Config, group: str, architecture: str, typed_in: Collection[str]
 ) -> Iterator[CellConfig]:
-    """The cells of one group and architecture, one for each point of the sweep."""
+    """Yield the cells of one group and architecture, one per point of the sweep."""
     settings = flatten(dataclasses.asdict(config))
     for pattern, key, value in config.overrides:
         if fnmatchcase(f"{group}/{architecture}", pattern) and key not in typed_in:
@@ -91,8 +90,8 @@ def _check_group(name: str) -> None:
 
 
 def _check_data(cell: CellConfig) -> None:
-    """The task is a word and leaves pairs both to train and to test on."""
-    # Imports jax, 0.7 s that a misspelt key should not take to be reported.
+    """Check that the task is a word, and leaves pairs to train and to test on."""
+    # Imports jax, which takes 0.7 s: too long before a misspelt key is reported.
     from repjax.tasks.pairs import labels, num_train_pairs
 
     try:
@@ -108,9 +107,9 @@ def _check_data(cell: CellConfig) -> None:
 
 
 def estimate_cost(cell: CellConfig) -> float:
-    """Floating-point operations of one run, good to balance shards by.
+    """Estimate the floating-point operations of one run, to balance shards.
 
-    Six per step, training pair and weight that meets pairs: multiply and add, forward
+    Six per step, training pair and weight applied to pairs: multiply and add, forward
     and for two gradients. Tables over elements (embeddings, keys, values) are left out.
     """
     order = build_group(cell.group).order
@@ -119,7 +118,7 @@ def estimate_cost(cell: CellConfig) -> float:
 
 
 def parse_shard(shard: str) -> tuple[int, int]:
-    """The pair (i, n) of "i/n"."""
+    """Parse "i/n" into the pair (i, n)."""
     match = re.fullmatch(r"(\d+)/(\d+)", shard, re.ASCII)
     if not match or not int(match[1]) < int(match[2]):
         raise ConfigError(
@@ -129,16 +128,16 @@ def parse_shard(shard: str) -> tuple[int, int]:
 
 
 def take_shard(cells: Sequence[CellConfig], index: int, count: int) -> list[CellConfig]:
-    """The runs that process `index` of `count` trains, as cells of fewer seeds."""
+    """Return the runs of process `index` of `count`, as cells with fewer seeds."""
     return divide(cells, count)[index]
 
 
 def divide(cells: Sequence[CellConfig], count: int) -> list[list[CellConfig]]:
-    """The runs of a sweep in `count` shards, each as cells of fewer seeds.
+    """Divide the runs of a sweep into `count` shards, as cells with fewer seeds.
 
-    Runs go, the dearest first, to the shard with least to do: no shard then takes more
-    than 4/3 of the best possible time (Graham 1969), and every process finds the same
-    split by itself.
+    Runs go to the shard with the least work, most expensive first. No shard then takes
+    more than 4/3 of the best possible time (Graham 1969), and every process computes
+    the same split.
     """
     runs = [
         (estimate_cost(cell), i, seed)

@@ -1,7 +1,7 @@
 """Results of a finished cell: every metric of every run at every evaluated step.
 
-The folder of a cell holds them as one file, `trajectory.npz`, which nothing else needs
-to be read: the cell's config lies inside it. NumPy only, so that a report needs no jax.
+The folder of a cell holds them in one file, `trajectory.npz`, which includes the cell's
+config, so that no other file is needed. NumPy only, so that a report needs no jax.
 """
 
 import json
@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from repjax.groups.names import display_name, folder_name
 from repjax.metrics import GENERALISED, KEY_SIMILARITY, LEARNED_SIMILARITY
 from repjax.settings.config import CellConfig
 from repjax.settings.rules import ConfigError
@@ -27,7 +28,7 @@ class CellResults:
     """Trajectories of all runs of one cell.
 
     Attributes:
-        cell: what was trained; run i has seed `cell.seeds[i]`.
+        cell: the cell trained; run i has seed `cell.seeds[i]`.
         irreps: names of the real irreps of the group, `trivial` among them.
         irrep_dims: their real dimensions.
         steps: evaluated steps (evaluation), increasing.
@@ -42,7 +43,7 @@ class CellResults:
     metrics: dict[str, np.ndarray]
 
     def __post_init__(self) -> None:
-        """Checks that all axes agree."""
+        """Check that all axes agree."""
         scalar = (len(self.cell.seeds), len(self.steps))
         allowed = (scalar, (*scalar, len(self.irreps)))
         for name, values in self.metrics.items():
@@ -59,17 +60,17 @@ class CellResults:
 
     @property
     def group_name(self) -> str:
-        """Name of the group; of a table file, its name without folder and ending."""
-        return Path(self.cell.group).stem
+        """Name of the group; for a file, its name without folder and ending."""
+        return display_name(self.cell.group)
 
     @property
     def settings(self) -> str:
-        """Swept settings, as the name of the cell spells them."""
-        prefix = f"{self.group_name}_{self.cell.architecture}"
+        """Swept settings, as in the name of the cell."""
+        prefix = f"{folder_name(self.cell.group)}_{self.cell.architecture}"
         return self.cell.name.removeprefix(prefix).removeprefix("_")
 
     def final(self, name: str) -> np.ndarray:
-        """One metric at the last evaluated step: (run) or (run, irrep)."""
+        """Return one metric at the last evaluated step: (run) or (run, irrep)."""
         return self.metrics[name][:, -1]
 
     @cached_property
@@ -86,10 +87,10 @@ class CellResults:
         return np.where(learned.any(axis=1), first, np.inf)
 
     def key_irreps(self, run: int) -> tuple[str, ...]:
-        """Names of the key irreps of a run in order of learning.
+        """Return the names of the key irreps of a run in order of learning.
 
-        Irreps learned at the same step, and after all others those that never passed
-        `LEARNED_SIMILARITY`, stand by falling final similarity.
+        Irreps learned at the same step are sorted by falling final similarity. Irreps
+        that never passed `LEARNED_SIMILARITY` come last, sorted likewise.
         """
         similarity = self.final("logit_similarity")[run]
         order = np.lexsort((-similarity, self.learned_step[run]))
@@ -99,7 +100,7 @@ class CellResults:
     def diverged(self) -> np.ndarray:
         """Return whether each run was ended by a loss that is not finite: (run) bool.
 
-        One that its last step broke was not stopped by it, but has no loss either.
+        A run that broke in its last step took all steps, but has no finite loss.
         """
         stopped = self.final("trained_steps") < self.steps[-1]
         return stopped | ~np.isfinite(self.final("train_loss"))
@@ -110,7 +111,7 @@ class CellResults:
         return self.final("test_accuracy") >= GENERALISED
 
     def save(self, directory: Path) -> Path:
-        """Writes `directory`/trajectory.npz in one step and returns its path."""
+        """Write `directory`/trajectory.npz atomically and return its path."""
         path = directory / TRAJECTORY
         arrays: dict[str, Any] = {
             "cell": np.array(json.dumps(self.cell.to_json())),
@@ -129,7 +130,7 @@ class CellResults:
 
     @classmethod
     def load(cls, directory: Path) -> "CellResults":
-        """Reads what `save` wrote.
+        """Read the results that `save` wrote.
 
         Raises:
             FileNotFoundError: if there is no trajectory.
@@ -137,7 +138,7 @@ class CellResults:
         """
         path = directory / TRAJECTORY
         try:
-            # Opened here: np.load leaks the file when it is no whole archive.
+            # Opened here: np.load leaks the file if it is not a whole archive.
             with path.open("rb") as file, np.load(file) as archive:
                 arrays = dict(archive)
             return cls(
@@ -158,6 +159,6 @@ class CellResults:
 
 
 def load_workdir(workdir: Path) -> tuple[CellResults, ...]:
-    """Results of all cells in a workdir that have any, by name of the cell."""
+    """Return the results of all finished cells in a workdir, by name of the cell."""
     paths = sorted(workdir.glob(f"*/{TRAJECTORY}"))
     return tuple(CellResults.load(path.parent) for path in paths)

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from repjax.groups import Group, build_fourier, build_group, irreps, real_irreps
-from repjax.groups.families import build_permutations
+from repjax.groups.permutations import build_permutations
 from repjax.groups.representations import extend_to_group, homomorphism_error
 from tests.groups.published_characters import SYMMETRIC_TABLES
 

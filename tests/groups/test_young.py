@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from repjax.groups import build_group
-from repjax.groups.families import build_permutations
+from repjax.groups.permutations import build_permutations
 from repjax.groups.young import (
     adjacent_transpositions,
     partition_names,

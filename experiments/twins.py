@@ -1,0 +1,39 @@
+"""Pairs of groups with equal character tables: do networks learn them alike?
+
+D4 and Q8, D8 and Q16, D12 and Dic6, D52 and Dic26, and the two non-abelian groups of
+order 27. Their real irreps differ in type where a twin's is quaternionic.
+
+Command: python -m repjax.main --config=experiments/twins.py --workdir=runs/twins
+Cost: TODO.
+Result: TODO.
+"""
+
+from ml_collections import ConfigDict
+
+from experiments import base
+
+PAIRS = (
+    ("D4", "Q8"),
+    ("D8", "Q16"),
+    ("D12", "Dic6"),
+    ("Heisenberg(3)", "SmallGroup(27,4)"),
+    ("D52", "Dic26"),
+)
+
+
+def get_config() -> ConfigDict:
+    """Eight seeds on each; the groups of a pair train together."""
+    config = base.get_config()
+    config.groups = tuple(group for pair in PAIRS for group in pair)
+    config.num_seeds = 8
+    config.num_steps = 20_000
+    config.train_fraction = 0.8
+    config.mlp.embed_dim = 64
+    config.mlp.hidden_dim = 64
+    config.overrides = tuple(
+        (f"{group}/mlp", key, value)
+        for group in PAIRS[-1]
+        for key, value in (("train_fraction", 0.4), ("mlp.hidden_dim", 128))
+    )
+    config.evaluation.num_evaluations = 30
+    return config

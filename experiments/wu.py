@@ -1,0 +1,35 @@
+"""The groups of Wu et al., "Towards a unified and verified understanding of
+group-operation networks", ICLR 2025: S4, A5, AGL(1,11), A5xC2, GL(3,2), S3wrC2 and
+SmallGroup(96,227).
+
+Command: python -m repjax.main --config=experiments/wu.py --workdir=runs/wu
+Cost: TODO.
+Result: TODO.
+"""
+
+from ml_collections import ConfigDict
+
+from experiments import base
+
+
+def get_config() -> ConfigDict:
+    """Four seeds of the paper's MLP on each group."""
+    config = base.get_config()
+    config.groups = (
+        "S4",
+        "A5",
+        "S3wrC2",
+        "SmallGroup(96,227)",
+        "AGL(1,11)",
+        "A5xC2",
+        "GL(3,2)",
+    )
+    config.num_steps = 10_000
+    config.train_fraction = 0.6
+    config.optimizer.weight_decay = 2.0
+    config.overrides = (
+        ("S4/*", "train_fraction", 0.9),
+        ("A5/*", "train_fraction", 0.8),
+    )
+    config.evaluation.num_evaluations = 30
+    return config

@@ -1,0 +1,51 @@
+"""Recognise groups: their number in the library, and whether two are isomorphic."""
+
+from collections.abc import Iterable
+
+import numpy as np
+
+from repjax.groups.automorphisms import element_invariants, isomorphism
+from repjax.groups.group import Group
+from repjax.groups.library import Entry, library_group, small_groups
+from repjax.groups.names import build_group
+
+LARGEST_COMPARED = 1_000
+"""Largest order at which groups are compared unasked."""
+
+
+def identify(group: Group) -> Entry | None:
+    """Return the entry that is isomorphic to `group`; None above order 100."""
+    candidates = small_groups().get(group.order, ())
+    colours = np.sort(element_invariants(group))
+    for entry in candidates:
+        known = library_group(entry.order, entry.number)
+        if len(candidates) == 1 or (
+            np.array_equal(np.sort(element_invariants(known)), colours)
+            and isomorphism(known, group) is not None
+        ):
+            return entry
+    return None
+
+
+def are_isomorphic(first: Group, second: Group) -> bool:
+    """Return whether two groups differ in nothing but the order of their elements."""
+    return isomorphism(first, second) is not None
+
+
+def same_groups(names: Iterable[str]) -> list[tuple[str, ...]]:
+    """Return the names that stand for isomorphic groups, together.
+
+    Groups of more than 1,000 elements are left out: looking would take long.
+    """
+    kinds: list[list[str]] = []
+    for name in dict.fromkeys(names):
+        group = build_group(name)
+        if group.order > LARGEST_COMPARED:
+            continue
+        for kind in kinds:
+            if are_isomorphic(build_group(kind[0]), group):
+                kind.append(name)
+                break
+        else:
+            kinds.append([name])
+    return [tuple(kind) for kind in kinds if len(kind) > 1]

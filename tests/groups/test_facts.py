@@ -1,0 +1,144 @@
+"""Tests of `python -m repjax.groups` and of the facts that it tells."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from repjax.groups import build_group
+from repjax.groups.facts import describe
+from repjax.groups.identify import same_groups
+
+
+def call(*arguments: str) -> subprocess.CompletedProcess:
+    """Run the command."""
+    return subprocess.run(
+        [sys.executable, "-m", "repjax.groups", *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_facts_of_a5():
+    """The icosahedral group."""
+    facts = describe(build_group("A5"))
+    assert (facts.order, facts.exponent, facts.centre) == (60, 30, 1)
+    assert (facts.is_simple, facts.is_solvable, facts.is_abelian) == (
+        True,
+        False,
+        False,
+    )
+    assert (facts.num_classes, facts.num_automorphisms) == (5, 120)
+    assert facts.derived_subgroup == 60
+    assert facts.small_group == "SmallGroup(60,5)"
+    assert {"PSL(2,4)", "PSL(2,5)", "SL(2,4)"} <= {*facts.other_names}
+    orbits = {irrep.name: irrep.orbit for irrep in facts.irreps}
+    assert orbits["3d_a"] == orbits["3d_b"]
+    assert len({*orbits.values()}) == 4
+    assert [irrep.kernel for irrep in facts.irreps] == [60, 1, 1, 1, 1]
+
+
+@pytest.mark.parametrize(
+    ("name", "simple", "centre", "derived", "automorphisms"),
+    [
+        ("C7", True, 7, 1, 6),
+        ("C1", False, 1, 1, 1),
+        ("Q8", False, 2, 2, 24),
+        ("S6", False, 1, 360, 1440),
+        ("PSL(2,7)", True, 1, 168, 336),
+        ("SL(2,5)", False, 2, 120, 120),
+        ("Heisenberg(3)", False, 3, 3, 432),
+    ],
+)
+def test_known_facts(name, simple, centre, derived, automorphisms):
+    """From textbooks."""
+    facts = describe(build_group(name))
+    assert (facts.is_simple, facts.centre) == (simple, centre)
+    assert (facts.derived_subgroup, facts.num_automorphisms) == (derived, automorphisms)
+
+
+def test_same_groups():
+    """Names of one group are found, others stay apart."""
+    names = [
+        "C7:C3",
+        "S3",
+        "Q8",
+        "D4",
+        "SmallGroup(21,1)",
+        "D3",
+        "C6",
+        "SmallGroup(6,1)",
+    ]
+    assert same_groups(names) == [
+        ("C7:C3", "SmallGroup(21,1)"),
+        ("S3", "D3", "SmallGroup(6,1)"),
+    ]
+
+
+def test_command_in_words():
+    """Every part is there, and columns of classes are named by element order."""
+    done = call("SmallGroup(21,1)", "Q8", "--irreps", "--subgroups", "--characters")
+    assert done.returncode == 0, done.stderr
+    for word in (
+        "SmallGroup(21,1): order 21, solvable",
+        "C7:C3",
+        "complex",
+        "10 subgroups in 4 classes",
+        "Q8: order 8, nilpotent, solvable",
+        "quaternionic",
+        "6 subgroups in 6 classes",
+    ):
+        assert word in done.stdout, done.stdout
+
+
+def test_command_as_json():
+    """A list of groups, with what flags ask for."""
+    done = call("S3", "--irreps", "--subgroups", "--characters", "--json")
+    (facts,) = json.loads(done.stdout)
+    assert facts["order"] == 6
+    assert facts["real_characters"]["standard"] == [2.0, 0.0, -1.0]
+    assert [row["order"] for row in facts["subgroups"]] == [1, 2, 3, 6]
+    assert [row["conjugates"] for row in facts["subgroups"]] == [1, 3, 1, 1]
+    assert [row["degree"] for row in facts["character_table"]] == [1, 1, 2]
+
+
+def test_command_lists_an_order():
+    """Fourteen groups of order 16."""
+    done = call("--list=16", "--json")
+    groups = json.loads(done.stdout)
+    assert len(groups) == 14
+    assert sum(group["abelian"] for group in groups) == 5
+    assert groups[6]["structure"] == "D8"  # of 16 elements: GAP's D16
+    assert "SmallGroup(16,14)" in call("--list", "16").stdout
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".txt", ".npy"])
+def test_command_writes_a_table_that_can_be_read(tmp_path, suffix):
+    """The group in the file is the group."""
+    path = tmp_path / f"table{suffix}"
+    assert call("Dic3", f"--table={path}").returncode == 0
+    assert np.array_equal(build_group(str(path)).table, build_group("Dic3").table)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["Q7"], "repjax: NAME: 'Q7' is not a known group; use C<n>"),
+        ([], "repjax: NAME: missing; name one or more groups, or use --list=ORDER"),
+        (["--list=101"], "repjax: --list: 101 is not allowed; use an order from 1 to"),
+        (["--list=8", "S3"], "repjax: --list: stands alone; leave out S3"),
+        (["S3", "--table=x.doc"], "repjax: --table: 'x.doc' is not allowed; use .csv"),
+        (["S3", "S4", "--table=x.csv"], "repjax: --table: takes one group; call once"),
+        (["C2^7", "--subgroups"], "repjax: --subgroups: 'C2^7' has more than 20,000"),
+        (["A5", "--subgrops"], "repjax: --subgrops: unknown; did you mean subgroups?"),
+    ],
+)
+def test_bad_input_is_one_line(arguments, said):
+    """And exit code 2."""
+    done = call(*arguments)
+    assert done.returncode == 2
+    assert done.stderr.startswith(said), done.stderr
+    assert len(done.stderr.splitlines()) == 1
