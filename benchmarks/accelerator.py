@@ -1,13 +1,13 @@
-"""Training on a GPU or TPU, beside the least time that its makers' figures allow.
+"""Training on a GPU or TPU, compared with the least time its data sheet allows.
 
 python benchmarks/accelerator.py [--cells=a5-mlp,s6-mlp] [--precisions=highest]
     [--small] [--out=F.json]
 
 Run-steps per second of many runs of the A5 and S5 MLP, and of a few of S6, in each
-matmul precision; beside them the floor that arithmetic sets (operations of the products
-in a step, over the device's peak in that precision) and the one that memory sets (bytes
-that a step must move if every block of activations leaves the chip once). On a CPU only
-a few small rows, to try it out; `--small` and `--nosmall` say otherwise.
+matmul precision; beside them the floor set by arithmetic (operations of the products in
+a step, over the device's peak in that precision) and the one set by memory (bytes that
+a step must move if every block of activations leaves the chip once). On a CPU there are
+only a few small rows, to try it out; `--small` and `--nosmall` override this.
 """
 
 from collections.abc import Collection, Iterator
@@ -29,17 +29,17 @@ from repjax.settings.rules import ConfigError
 _FLAGS = flags.FlagValues()
 _OUT = flags.DEFINE_string("out", None, "File of the rows.", flag_values=_FLAGS)
 _SMALL = flags.DEFINE_bool(
-    "small", None, "Few and small; by default on a CPU only.", flag_values=_FLAGS
+    "small", None, "A few small rows; by default only on CPUs.", flag_values=_FLAGS
 )
 _BUDGET = flags.DEFINE_float(
     "budget", 5.0, "Seconds of turns for each row.", flag_values=_FLAGS
 )
 
 _CELLS = flags.DEFINE_list(
-    "cells", None, "Of those that there are; by default all.", flag_values=_FLAGS
+    "cells", None, "Cells to measure; by default all.", flag_values=_FLAGS
 )
 _PRECISIONS = flags.DEFINE_list(
-    "precisions", None, "Of default, high, highest; by default all.", flag_values=_FLAGS
+    "precisions", None, "default, high, highest; by default all.", flag_values=_FLAGS
 )
 
 PRECISIONS = ("default", "high", "highest")
@@ -55,7 +55,7 @@ PEAKS = {
     "TPU v5 lite": ((197e12, 197e12 / 3, 197e12 / 6), 0.82e12),
     "TPU v6 lite": ((918e12, 918e12 / 3, 918e12 / 6), 1.64e12),
 }
-"""What JAX calls a device → operations a second in `PRECISIONS`, bytes a second.
+"""JAX's name of a device → operations a second in `PRECISIONS`, bytes a second.
 
 NVIDIA: data sheets of H200, H100 and A100, dense TF32 for `default` and `high`, which
 are the same on GPUs (`jax.lax.Precision`), float32 for `highest`. Google: pages "TPU
@@ -70,7 +70,7 @@ COLUMNS = (
 
 
 def main() -> None:
-    """Measures all rows and reports them."""
+    """Measure all rows and report them."""
     backend.prepare()
     small = jax.default_backend() == "cpu" if _SMALL.value is None else _SMALL.value
     cells = list(_cells(small))
@@ -88,7 +88,7 @@ def main() -> None:
 def _chosen(
     flag: str, values: list[str] | None, known: Collection[str]
 ) -> Collection[str]:
-    """The values of a flag, or all that are known."""
+    """Return the values of a flag, or all known values."""
     if values is None:
         return known
     for value in values or [""]:
@@ -109,7 +109,7 @@ def _cells(small: bool) -> Iterator[tuple[str, int]]:
 
 
 def row(name: str, runs: int, precision: str, budget: float) -> dict[str, Any]:
-    """One cell in one precision."""
+    """Measure one cell in one precision."""
     cell = timing.paper_cell(name, runs, matmul_precision=precision)
     train, steps = trainer(cell)
     with timing.Bystanders() as others:
@@ -132,7 +132,7 @@ def row(name: str, runs: int, precision: str, budget: float) -> dict[str, Any]:
 def floors(
     cell: CellConfig, precision: str, device_kind: str
 ) -> tuple[float | None, float | None]:
-    """Seconds per run and step that arithmetic and memory need; None if unknown."""
+    """Return seconds per run and step for arithmetic and memory; None if unknown."""
     if device_kind not in PEAKS:
         return None, None
     peaks, bandwidth = PEAKS[device_kind]
@@ -142,13 +142,13 @@ def floors(
 
 
 def lookup_flop(cell: CellConfig) -> float:
-    """Operations of the gradient of look-ups: there they are one-hot products."""
+    """Count the operations of look-up gradients, one-hot products on accelerators."""
     order = build_group(cell.group).order
     return 2.0 * cell.train_fraction * order**3 * cell.sizes.looked_up
 
 
 def step_bytes(cell: CellConfig) -> float:
-    """Bytes that a step of one run moves: AdamW's, then activations and logits.
+    """Count the bytes that a step of one run moves: AdamW's, activations, logits.
 
     AdamW reads weights, two moments and gradient, and writes all but the last; hidden
     layer and logits are written and read once forward and once backward.

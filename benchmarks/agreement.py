@@ -1,4 +1,4 @@
-"""Whether a faster precision gives the same table, within the spread over seeds.
+"""Check whether a faster precision gives the same table, within the spread of seeds.
 
 python benchmarks/agreement.py --reference=DIR --other=DIR [--out=F.json]
 
@@ -35,14 +35,14 @@ COLUMNS = ("cell", "metric", "smallest", "mean_of_other", "largest", "agrees")
 
 
 def main() -> None:
-    """Compares all cells that both workdirs have."""
+    """Compare all cells that both workdirs have."""
     reference = _cells("reference", _REFERENCE.value)
     other = _cells("other", _OTHER.value)
     both = [name for name in reference if name in other]
     if not both:
-        raise ConfigError("--other: no finished cell there is in --reference too")
+        raise ConfigError("--other: shares no finished cell with --reference")
     for name in sorted(reference.keys() ^ other.keys()):
-        print(f"repjax: {name} is in one of the workdirs only", file=sys.stderr)
+        print(f"repjax: {name} is in only one of the workdirs", file=sys.stderr)
     for name in both:
         _check_alike(reference[name], other[name])
     backend.prepare()
@@ -54,12 +54,12 @@ def main() -> None:
 
 def _cells(flag: str, workdir: str | None) -> dict[str, CellResults]:
     if workdir is None:
-        raise ConfigError(f"--{flag}: missing; use a workdir that was trained in")
+        raise ConfigError(f"--{flag}: missing; use a workdir with trained cells")
     return {cell.cell.name: cell for cell in load_workdir(as_path(workdir))}
 
 
 def _check_alike(reference: CellResults, other: CellResults) -> None:
-    """`ConfigError` if more than the precision differs, or all runs diverged."""
+    """Raise `ConfigError` if more than the precision differs, or all runs diverged."""
     ours, theirs = (flatten(cell.cell.to_json()) for cell in (reference, other))
     for key, value in ours.items():
         relevant = (
@@ -76,7 +76,7 @@ def _check_alike(reference: CellResults, other: CellResults) -> None:
 
 
 def compare(reference: CellResults, other: CellResults) -> Iterator[dict[str, Any]]:
-    """A row for each metric of the table."""
+    """Yield a row for each metric of the table."""
     for metric in headings(reference.cell.architecture):
         spread = reference.final(metric)[~reference.diverged]
         smallest, largest = float(spread.min()), float(spread.max())

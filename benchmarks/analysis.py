@@ -1,4 +1,4 @@
-"""A full evaluation beside the reference's method, at sizes where that still fits.
+"""A full evaluation compared with the reference's method, at sizes where that fits.
 
 python benchmarks/analysis.py [--cells=a5-mlp,s5-mlp] [--runs=1,4] [--out=F.json]
 
@@ -38,8 +38,8 @@ _BUDGET = flags.DEFINE_float(
 )
 
 LARGEST_ORDER = 130
-"""Of a group that the reference's method is tried on: S6's n³ tensors take 1.5 GB each,
-and its 16-dimensional irrep a QR of 518,400 × 256."""
+"""Largest group for the reference's method: S6's n³ tensors take 1.5 GB each, and its
+16-dimensional irrep a QR of 518,400 × 256."""
 
 COLUMNS = (
     *("cell", "runs", "ms_per_run", "ms_tables", "ratio_reference", "ratio_tables"),
@@ -48,7 +48,7 @@ COLUMNS = (
 
 
 def main() -> None:
-    """Measures all rows and reports them."""
+    """Measure all rows and report them."""
     cells = _CELLS.value.split(",")
     counts = timing.numbers("runs", _RUNS.value)
     for name in cells:
@@ -59,7 +59,7 @@ def main() -> None:
 
 
 def row(name: str, runs: int, budget: float) -> dict[str, Any]:
-    """One row, of networks after a few steps."""
+    """Measure one row, with networks after a few steps of training."""
     cell = timing.paper_cell(name, runs)
     ensemble, group = Ensemble([cell]), build_group(cell.group)
     state, _ = ensemble.train(ensemble.init(), 3)
@@ -92,7 +92,7 @@ def row(name: str, runs: int, budget: float) -> dict[str, Any]:
 
 
 def reference(weights: Mapping[str, np.ndarray], group: Group) -> dict[str, np.ndarray]:
-    """Similarities, shares and losses of every irrep of one MLP, the dense way."""
+    """Compute similarities, shares and losses of an MLP's irreps, the dense way."""
     order = group.order
     embed = weights["W_x"].shape[1]
     left, right = np.divmod(np.arange(order**2), order)
@@ -128,7 +128,7 @@ def reference(weights: Mapping[str, np.ndarray], group: Group) -> dict[str, np.n
 
 
 def _share(entries: np.ndarray, values: np.ndarray) -> tuple[float, np.ndarray]:
-    """Share of `values` in the span of the columns of `entries`, and that part."""
+    """Return the share of `values` in the column span of `entries`, and that part."""
     basis, _ = np.linalg.qr(entries)
     part = basis @ (basis.T @ values)
     return float(np.sum(part**2) / np.sum(values**2)), part

@@ -1,11 +1,11 @@
-"""Where the time of a training step goes: network, cross-entropy, all else.
+"""Where the time of a training step goes: network, cross-entropy, everything else.
 
 python benchmarks/breakdown.py [--cells=s5-transformer,s6-mlp] [--runs=4] [--out=F.json]
 
-Three programs take turns: training as it is; without the cross-entropy, the gradient at
-the logits being given; and without any pairs, which leaves tables over elements, AdamW
-and the loops. `network_gemm_percent` is the rate of the step's products in the time
-that the network takes, against that of a product of two large matrices.
+Three programs take turns: training as it is; training without the cross-entropy, with a
+given gradient at the logits; and training without any pairs, which leaves tables over
+elements, AdamW and the loops. `network_gemm_percent` is the rate of the step's products
+during the network's share of the time, relative to a product of two large matrices.
 """
 
 from contextlib import ExitStack
@@ -46,7 +46,7 @@ COLUMNS = (
 
 
 def main() -> None:
-    """Measures all rows and reports them."""
+    """Measure all rows and report them."""
     names = _CELLS.value.split(",")
     for name in names:
         timing.paper_cell(name, 1)
@@ -94,12 +94,12 @@ def row(name: str, runs: int, budget: float) -> dict[str, Any]:
 
 
 def _linear(cell: CellConfig) -> Any:
-    """A loss whose gradient at the logits is given: no exponential, no shared sum."""
+    """Return a loss whose gradient at the logits is given, without any softmax."""
     order = build_group(cell.group).order
     by_class = np.random.default_rng(0).normal(size=(order, 1)).astype(np.float32)
 
     def linear(logits, labels, axis):
-        # Another one for each pair, or XLA would make do with smaller products.
+        # A different one for each pair, or XLA would use smaller products.
         by_pair = 1.0 + labels.astype(jnp.float32)[None]
         return jnp.sum(logits * (by_class * by_pair), axis)
 
@@ -107,7 +107,7 @@ def _linear(cell: CellConfig) -> Any:
 
 
 def _no_pairs(function: Any, *_: Any) -> Any:
-    """In place of the sum over pairs, any gradient by the tables: they themselves."""
+    """Stand in for the sum over pairs: loss 0, with the tables as the gradient."""
     return jnp.float32(0), function.args[0]
 
 

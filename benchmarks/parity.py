@@ -1,4 +1,4 @@
-"""Our numbers beside those that the paper's authors published for the same networks.
+"""Compare our numbers with those that the authors published for the same networks.
 
 python benchmarks/parity.py RUN_DIR… [--out=docs/published.md]
 
@@ -66,22 +66,22 @@ INTRODUCTION = """# The authors' networks, scored here
 python benchmarks/parity.py RUN_DIR…
 ```
 
-Key irreps are the same set in {same_keys} of {num_runs} runs. In the others
-({others}) the wrong matrices of A5 (erratum 1) find one more than there is. The largest
+The sets of key irreps are equal in {same_keys} of {num_runs} runs. In the others
+({others}) the wrong matrices of A5 (erratum 1) add one irrep. The largest
 relative difference in a column that no erratum touches is {worst:.1e}
 ({where}).
 
 ## Largest relative difference
 
-Of each column over the runs of each cell. In brackets, after its number in
-[errata.md](errata.md), where an erratum touches the published value: there the value
-here is the exact one.
+The maximum of each column over the runs of each cell. Brackets mark published values
+that an erratum touches, with its number in [errata.md](errata.md): there our value is
+the exact one.
 
 {summary}
 
 ## Every run
 
-Ours, published, and the difference relative to the published value.
+Our value, the published value, and their difference relative to the published value.
 """
 
 
@@ -107,14 +107,14 @@ class Comparison:
 
     @property
     def difference(self) -> float:
-        """Relative to the published value; infinite where that alone is 0."""
+        """Difference relative to the published value; infinite where only that is 0."""
         if not self.published:
             return math.inf if self.ours else 0.0
         return abs(self.ours - self.published) / abs(self.published)
 
 
 def erratum_of(group: str, architecture: str, column: str) -> int | None:
-    """The erratum that touches a column of a cell of the paper, None if none does."""
+    """Return the erratum that touches a column of a cell of the paper, or None."""
     touching = {
         1: group == "A5",
         2: group.startswith("C"),
@@ -128,7 +128,7 @@ def erratum_of(group: str, architecture: str, column: str) -> int | None:
 
 
 def compare(results: CellResults, run: int, directory: Path) -> Iterator[Comparison]:
-    """All columns of one run."""
+    """Yield the comparisons of all columns of one run."""
     published = json.loads((directory / "summary_metrics.json").read_text())
     for column in PUBLISHED_NAMES:
         yield Comparison(
@@ -142,13 +142,13 @@ def compare(results: CellResults, run: int, directory: Path) -> Iterator[Compari
 
 
 def published_keys(directory: Path) -> set[str]:
-    """Key irreps as the authors list them, in our names."""
+    """Return the key irreps listed by the authors, in our names."""
     names = (directory / "key_reps_in_order.txt").read_text().split()
     return {short_name(name) for name in names}
 
 
 def measure(runs: Sequence[PublishedRun]) -> Iterator[tuple[CellResults, int, Path]]:
-    """Of each run its cell, its place there, and its folder."""
+    """Yield each run's cell, its index in the cell, and its folder."""
     with tempfile.TemporaryDirectory() as name:
         workdir = Path(name)
         if failures := published.write_runs(runs, workdir):
@@ -164,19 +164,19 @@ def measure(runs: Sequence[PublishedRun]) -> Iterator[tuple[CellResults, int, Pa
 
 
 def _settings(cell: CellConfig) -> CellConfig:
-    """What runs of one cell share."""
+    """Return the settings that runs of one cell share."""
     return replace(cell, seeds=(), swept=())
 
 
 def main(run_dirs: Sequence[str]) -> None:
-    """Compares and writes the page."""
+    """Compare all runs and write the page."""
     require_torch()
     measured = measure([read_run(Path(name)) for name in run_dirs])
     write_text(Path(_OUT.value), page(list(measured)))
 
 
 def page(measured: Sequence[tuple[CellResults, int, Path]]) -> str:
-    """The page as Markdown; of each run its cell, its place there, and its folder."""
+    """Return the page as Markdown, from each run's cell, index and folder."""
     comparisons = [list(compare(*run)) for run in measured]
     others = [
         f"{results.cell.name}, seed {results.cell.seeds[run]}"
@@ -208,7 +208,7 @@ def page(measured: Sequence[tuple[CellResults, int, Path]]) -> str:
 
 
 def summary(comparisons: Sequence[Comparison]) -> str:
-    """Cells × columns, the largest difference in each."""
+    """Return a table of cells × columns with the largest difference in each."""
     cells = list(dict.fromkeys(c.cell for c in comparisons))
     rows = [
         [
@@ -224,7 +224,7 @@ def summary(comparisons: Sequence[Comparison]) -> str:
 
 
 def _show(same: Sequence[Comparison]) -> str:
-    """The largest difference among comparisons of one column of one cell."""
+    """Format the largest difference among comparisons of one column of one cell."""
     largest = max(c.difference for c in same)
     text = "–" if math.isinf(largest) else f"{largest:.1e}"
     return text if same[0].erratum is None else f"({same[0].erratum}: {text})"

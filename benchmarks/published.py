@@ -2,9 +2,10 @@
 
 python benchmarks/published.py --published=DIR [--out=F.json]
 
-The two commands that a user gives, as processes of their own: `repjax.published` takes
-in every run folder in DIR (extra `torch`), `repjax.table3` measures them and writes
-their table; first with no compiled program on disk, then with those of the first time.
+Runs the two commands of a user as separate processes: `repjax.published` imports every
+run folder in DIR (extra `torch`), and `repjax.table3` measures the networks and writes
+their table. Both run first without compiled programs on disk, then with those of the
+first time.
 """
 
 import os
@@ -45,7 +46,7 @@ finally:
 
 
 def main() -> None:
-    """Measures both programs, twice, and reports them."""
+    """Measure both programs, twice, and report them."""
     folder = Path(_PUBLISHED.value or "").resolve()
     runs = sorted(path.parent for path in folder.glob("*/model.pt"))
     if not _PUBLISHED.value or not runs:
@@ -59,7 +60,7 @@ def main() -> None:
 
 
 def rows(runs: list[Path]) -> list[dict[str, Any]]:
-    """A row for each program, and one for both."""
+    """Return a row for each program, and one for both."""
     with tempfile.TemporaryDirectory() as cache:
         calls = [_both(runs, cache) for _ in range(2)]
     found = []
@@ -78,7 +79,7 @@ def rows(runs: list[Path]) -> list[dict[str, Any]]:
 
 
 def _both(runs: list[Path], cache: str) -> dict[str, tuple[float, float]]:
-    """Program → seconds and peak memory; compiled programs are kept in `cache`."""
+    """Return seconds and peak memory by program; compiled programs go to `cache`."""
     with tempfile.TemporaryDirectory() as workdir:
         arguments = {
             "repjax.published": [*map(str, runs), f"--workdir={workdir}"],

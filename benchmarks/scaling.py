@@ -1,12 +1,12 @@
-"""What a training step costs against the group, the number of runs and of devices.
+"""Cost of a training step as a function of group, number of runs and of devices.
 
 python benchmarks/scaling.py [--small] [--out=F.json] [--plot=F.svg]
 
 MLPs of the paper at a training fraction of 0.3, each point in a process of its own. For
-each family of groups an exponent is fitted to milliseconds per run and step against n,
-beside that of the operations (`timing.step_flop`): growing alike means that large
-groups cost what they must. Small groups do not, there the step has other work than
-products; so the growth between a family's two largest groups is given too.
+each family of groups, exponents in n are fitted to milliseconds per run and step and to
+operations (`timing.step_flop`): if they agree, large groups cost no more than they
+must. In small groups other work than products counts, so the growth between a family's
+two largest groups is given too.
 """
 
 import json
@@ -35,7 +35,7 @@ from repjax.settings.sweep import expand
 _FLAGS = flags.FlagValues()
 _OUT = flags.DEFINE_string("out", None, "File of the rows.", flag_values=_FLAGS)
 _PLOT = flags.DEFINE_string("plot", None, "SVG of the costs.", flag_values=_FLAGS)
-_SMALL = flags.DEFINE_bool("small", False, "Few and small.", flag_values=_FLAGS)
+_SMALL = flags.DEFINE_bool("small", False, "A few small points.", flag_values=_FLAGS)
 _BUDGET = flags.DEFINE_float(
     "budget", 3.0, "Seconds of turns for each point.", flag_values=_FLAGS
 )
@@ -57,7 +57,7 @@ FITS = ("exponent", "exponent_of_operations", "growth", "growth_of_operations")
 
 
 def main() -> None:
-    """Measures all points, each in a process of its own, and reports them."""
+    """Measure all points, each in a process of its own, and report them."""
     if _POINT.value:
         print(json.dumps(point(_BUDGET.value, *_POINT.value.split(":"))))
         return
@@ -77,7 +77,7 @@ def main() -> None:
 
 
 def _rows(small: bool, budget: float) -> Iterator[dict[str, Any]]:
-    """Points against n, with two runs a core; then against runs, against devices."""
+    """Yield points against n, with two runs a core; then against runs and devices."""
     for family, groups in (SMALL_FAMILIES if small else FAMILIES).items():
         for group in groups:
             yield {"kind": family, **_in_a_process(budget, group, 4)}
@@ -92,9 +92,9 @@ def _rows(small: bool, budget: float) -> Iterator[dict[str, Any]]:
 def _in_a_process(
     budget: float, group: str, runs: int, devices: int | None = None
 ) -> dict[str, Any]:
-    """A point; on CPUs `devices` share the cores, however many those are.
+    """Measure a point in a new process; on CPUs, `devices` share all cores.
 
-    An accelerator is held by this process, which then measures it itself.
+    An accelerator is held by this process, which then measures the point itself.
     """
     if jax.default_backend() != "cpu":
         return point(budget, group, str(runs), devices and str(devices))
@@ -113,7 +113,7 @@ def _in_a_process(
 def point(
     budget: float, group: str, runs: str, devices: str | None = None
 ) -> dict[str, Any]:
-    """The cost of one group with so many runs, by default on all devices."""
+    """Measure the cost of one group and number of runs, by default on all devices."""
     backend.prepare()
     cell = _cell(group, int(runs))
     used = jax.devices()[: int(devices) if devices else None]
@@ -142,9 +142,9 @@ def _cell(group: str, runs: int) -> CellConfig:
 
 
 def fits(rows: Sequence[dict[str, Any]]) -> dict[str, dict[str, float]]:
-    """Family → exponents in n, and growth from its second largest group to its largest.
+    """Return each family's exponents in n, and growth between its two largest groups.
 
-    Both of time and of operations, by the names in `FITS`.
+    Both are given for time and for operations, under the names in `FITS`.
     """
     fitted = {}
     for family in FAMILIES:
@@ -163,7 +163,7 @@ def fits(rows: Sequence[dict[str, Any]]) -> dict[str, dict[str, float]]:
 
 
 def _plot(rows: Sequence[dict[str, Any]], path: Path) -> None:
-    """Cost against n, runs and devices, side by side."""
+    """Plot the cost against n, runs and devices, side by side."""
     figure = Figure(figsize=(11, 3.4), layout="constrained")
     against_n, against_runs, against_devices = figure.subplots(1, 3)
     for family, marker in zip(FAMILIES, "os^", strict=True):

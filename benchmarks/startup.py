@@ -2,9 +2,10 @@
 
 python benchmarks/startup.py [--cells=a5-mlp,s5-mlp] [--out=F.json]
 
-Runs `python -m repjax.main` until it tells of its first step, first with no compiled
-program on disk, then with those that the first call left there. In between lie imports,
-irreps, compilation, the full evaluation at step 0 (most of it for S6) and the step.
+Runs `python -m repjax.main` until it reports its first step, first with no compiled
+program on disk, then with those that the first call left there. The time covers
+imports, irreps, compilation, the full evaluation at step 0 (most of it for S6) and the
+step.
 """
 
 import os
@@ -36,7 +37,7 @@ COLUMNS = ("cell", "seconds_cold", "seconds_warm")
 
 
 def main() -> None:
-    """Measures all rows and reports them."""
+    """Measure all rows and report them."""
     cells = _CELLS.value.split(",")
     for name in cells:
         timing.paper_cell(name, 1)
@@ -46,14 +47,14 @@ def main() -> None:
 
 
 def row(name: str) -> dict[str, Any]:
-    """One cell, twice."""
+    """Measure one cell, cold and warm."""
     with tempfile.TemporaryDirectory() as cache:
         cold, warm = (seconds_to_first_step(name, cache) for _ in range(2))
     return {"cell": name, "seconds_cold": cold, "seconds_warm": warm}
 
 
 def seconds_to_first_step(name: str, cache: str) -> float:
-    """One call of the program, whose compiled programs are kept in `cache`."""
+    """Time one call of the program, which keeps compiled programs in `cache`."""
     group, _, architecture = name.partition("-")
     environment = os.environ | {"XDG_CACHE_HOME": cache, "PYTHONUNBUFFERED": "1"}
     environment.pop("JAX_COMPILATION_CACHE_DIR", None)

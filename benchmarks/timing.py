@@ -1,7 +1,7 @@
-"""What every benchmark needs: interleaved times, the machine's own rate, a report.
+"""Tools for all benchmarks: interleaved times, the machine's own rate, a report.
 
-These machines are shared, so a time means little alone: peers take turns, and what is
-reported of two is the median of the ratios within each turn.
+The machines are shared, so a time alone means little: peers take turns, and two of them
+are compared by the median of the ratios within each turn.
 """
 
 import json
@@ -34,7 +34,7 @@ GEMM_SIZE = 3000
 
 
 def seconds(action: Callable[[], Any]) -> float:
-    """How long one call takes; what it returns is waited for."""
+    """Time one call, waiting for its result."""
     start = time.perf_counter()
     jax.block_until_ready(action())
     return time.perf_counter() - start
@@ -43,12 +43,12 @@ def seconds(action: Callable[[], Any]) -> float:
 def interleaved(
     actions: Mapping[str, Callable[[], Any]], budget: float, least: int = 3
 ) -> dict[str, np.ndarray]:
-    """Seconds of every action in every turn, each called once before to warm up.
+    """Time every action in every turn, after one call of each to warm up.
 
     Args:
-        actions: name → call; all take their turn, one after the other.
+        actions: name → call; in each turn all are called, one after the other.
         budget: seconds after which no further turn begins.
-        least: turns that are made whatever they take.
+        least: minimum number of turns.
     """
     for action in actions.values():
         seconds(action)
@@ -62,13 +62,13 @@ def interleaved(
 
 
 class Bystanders:
-    """A context in which the work of all other processes is watched.
+    """Context that measures the work of all other processes.
 
-    Ratios do not survive much of it: with both cores also taken by others the torch
-    steps, which wait for all threads after every product, were 3 times as far behind.
+    Much of it spoils ratios: with both cores also used by others, the torch steps,
+    which wait for all threads after every product, were 3 times as far behind.
 
     Attributes:
-        share: of all cores that others used; None where nobody says.
+        share: share of all cores that others used; None where it cannot be measured.
     """
 
     share: float | None = None
@@ -86,9 +86,10 @@ class Bystanders:
 
 
 def _cpu_seconds() -> tuple[float, float, float] | None:
-    """CPU seconds of all processes and of this one, and the time; None but on Linux.
+    """Return CPU seconds of all processes and of this one, and the time.
 
-    What the host of a virtual machine took for others ("steal") is in the first.
+    The first includes what the host of a virtual machine took for others ("steal").
+    None on other systems than Linux.
     """
     try:
         (line, *_) = Path("/proc/stat").read_text().splitlines()
@@ -100,9 +101,9 @@ def _cpu_seconds() -> tuple[float, float, float] | None:
 
 
 def for_a_turn(step: Callable[[], Any], length: float) -> tuple[Callable[[], Any], int]:
-    """A call of about `length` seconds that repeats `step`, and how often it does.
+    """Return a call that repeats `step` for about `length` seconds, and how often.
 
-    Peers whose turns are alike in length are disturbed alike by what else runs.
+    If their turns are equally long, other processes disturb all peers equally.
     """
     seconds(step)
     repeats = max(1, round(length / min(seconds(step) for _ in range(2))))
@@ -116,23 +117,23 @@ def for_a_turn(step: Callable[[], Any], length: float) -> tuple[Callable[[], Any
 
 
 def gemm() -> Callable[[], Any]:
-    """A product of two large matrices, full float32, on the first device."""
+    """Return a product of two large matrices, full float32, on the first device."""
     x = jnp.ones((GEMM_SIZE, GEMM_SIZE), jnp.float32)
     product = jax.jit(lambda x: jnp.matmul(x, x, precision="highest"))
     return lambda: product(x)
 
 
 def gemm_flop() -> float:
-    """Floating-point operations of that product, had every device made one.
+    """Count the floating-point operations of that product, if every device made one.
 
-    On a CPU all cores make it together.
+    On a CPU all cores make one product together.
     """
     devices = 1 if jax.default_backend() == "cpu" else jax.device_count()
     return 2.0 * GEMM_SIZE**3 * devices
 
 
 def paper_cell(name: str, runs: int, **changes: Any) -> CellConfig:
-    """The cell "s5-mlp" of experiments/table3.py, with so many runs.
+    """Return a cell of experiments/table3.py, such as "s5-mlp", with `runs` runs.
 
     Raises:
         ConfigError: no such cell.
@@ -153,7 +154,7 @@ def paper_cell(name: str, runs: int, **changes: Any) -> CellConfig:
 
 
 def step_flop(cell: CellConfig) -> float:
-    """Floating-point operations of the products in one step of one run.
+    """Count the floating-point operations of the products in one step of one run.
 
     Three products (one forward, two backward) for every weight that meets pairs, and
     three for every table over elements, which meets none.
@@ -171,7 +172,7 @@ def step_flop(cell: CellConfig) -> float:
 
 
 def machine() -> dict[str, Any]:
-    """What the figures were measured on, and with."""
+    """Describe the machine and the versions of the software."""
     versions = {}
     for package in ("jax", "jaxlib", "numpy", "torch"):
         try:
@@ -188,10 +189,10 @@ def machine() -> dict[str, Any]:
 
 
 def peak_gigabytes() -> float:
-    """The most memory this process has had resident so far, in units of 2³⁰ bytes.
+    """Return the peak resident memory of this process so far, in units of 2³⁰ bytes.
 
-    On Linux from /proc: a process inherits `ru_maxrss` from the one that started it,
-    even if that was larger (it gave 1.41 for a Python of 0.01, started by one of 1.4).
+    Read from /proc on Linux, where a process inherits a larger `ru_maxrss` from its
+    parent (1.41 for a Python of 0.01, started by one of 1.4).
     """
     try:
         status = Path("/proc/self/status").read_text()
@@ -203,7 +204,7 @@ def peak_gigabytes() -> float:
 
 
 def numbers(flag: str, text: str) -> tuple[int, ...]:
-    """The positive integers of "1,4,16"; `ConfigError` if it is none."""
+    """Parse positive integers such as "1,4,16"; `ConfigError` if they are not."""
     try:
         values = tuple(int(part) for part in text.split(","))
     except ValueError:
@@ -218,9 +219,9 @@ def numbers(flag: str, text: str) -> tuple[int, ...]:
 def measured(
     rows: Iterable[dict[str, Any]], columns: Sequence[str], out: str | None
 ) -> list[dict[str, Any]]:
-    """The rows, each told on stderr and written when it has been measured.
+    """Return the rows, printing each on stderr and writing it once it is measured.
 
-    All of them take minutes; what was measured before an interruption is in `out`.
+    All rows take minutes; after an interruption, `out` has those measured before.
     """
     done = []
     for row in rows:
@@ -234,7 +235,7 @@ def measured(
 def report(
     rows: Sequence[Mapping[str, Any]], columns: Sequence[str], out: str | None
 ) -> None:
-    """Prints a table of `columns`, and writes all of every row to `out` as JSON."""
+    """Print a table of `columns`, and write all of every row to `out` as JSON."""
     table = [[_shown(row[name]) for name in columns] for row in rows]
     about = machine()
     versions = [f"{name} {version}" for name, version in about["versions"].items()]

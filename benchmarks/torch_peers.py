@@ -1,6 +1,6 @@
-"""What users have today: the published training step, and an ensemble of it in torch.
+"""The alternatives in torch: the published training step, and an ensemble of it.
 
-Needs the extra `torch`. Both take the paper's settings: full batch, AdamW, embeddings
+Needs the extra `torch`. Both use the paper's settings: full batch, AdamW, embeddings
 looked up pair by pair, the transformer at all three positions, and cross-entropy of a
 float64 log-softmax, as in the authors' code; in float32 it gives multiples of 1e-7.
 """
@@ -20,13 +20,13 @@ Weights = Mapping[str, torch.Tensor]
 
 
 def mlp(w: Weights, left: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
-    """Logits of each pair, pair × vocab."""
+    """Compute the logits of each pair, pair × vocab."""
     pair = torch.cat([w["W_x"][left], w["W_y"][right]], dim=1)
     return torch.relu(pair @ w["W"]) @ w["W_U"]
 
 
 def transformer(w: Weights, left: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
-    """Logits of each pair at "=", computed at all positions."""
+    """Compute logits at all positions, and return those of each pair at "="."""
     equals = torch.full_like(left, w["W_E"].shape[0] - 1)
     residual = w["W_E"][torch.stack([left, right, equals], dim=1)] + w["W_pos"]
     query, key, value = (
@@ -40,7 +40,7 @@ def transformer(w: Weights, left: torch.Tensor, right: torch.Tensor) -> torch.Te
 
 
 def loss_of(forward: Callable) -> Callable[..., torch.Tensor]:
-    """Mean cross-entropy as a function of weights, pairs and labels."""
+    """Return the mean cross-entropy as a function of weights, pairs and labels."""
 
     def loss(w, left, right, label):
         log_probability = forward(w, left, right).double().log_softmax(dim=-1)
@@ -50,7 +50,7 @@ def loss_of(forward: Callable) -> Callable[..., torch.Tensor]:
 
 
 class _Peer:
-    """Weights, pairs and AdamW; `step` takes one and returns the loss."""
+    """Weights, pairs and AdamW; subclasses add `step`, which returns the loss."""
 
     def __init__(self, cell: CellConfig, weights: Mapping[str, np.ndarray], pairs):
         order = build_group(cell.group).order
@@ -83,7 +83,7 @@ class PublishedStep(_Peer):
     """
 
     def step(self) -> float:
-        """One step."""
+        """Take one step and return the loss."""
         loss = self._loss(self.weights, *self._data)
         self._adamw.zero_grad()
         loss.backward()
@@ -96,7 +96,7 @@ class TorchEnsemble(_Peer):
 
     Args:
         cell: its settings.
-        weights: name → stacked tensors, a run each.
+        weights: name → tensors of all runs, stacked.
         pairs: run × pair.
 
     Attributes:
@@ -108,7 +108,7 @@ class TorchEnsemble(_Peer):
         per_run = torch.func.grad_and_value(self._loss)
         self._gradient = torch.func.vmap(per_run)
         self.how = "compiled"
-        # After some recompilations torch gives up and runs what follows uncompiled.
+        # After some recompilations torch stops compiling and runs eagerly.
         torch.compiler.reset()
         compiled = torch.compile(self._gradient, dynamic=False)
         try:
@@ -124,7 +124,7 @@ class TorchEnsemble(_Peer):
         return {name: x.detach() for name, x in self.weights.items()}
 
     def step(self) -> torch.Tensor:
-        """One step of every run."""
+        """Take one step of every run and return their losses."""
         gradient, loss = self._gradient(self._detached(), *self._data)
         for name, x in self.weights.items():
             x.grad = gradient[name]

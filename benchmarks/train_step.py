@@ -1,17 +1,17 @@
-"""A training step beside the machine's own limit and what users have today.
+"""A training step compared with the machine's limit and with torch.
 
 python benchmarks/train_step.py [--cells=s5-mlp,a5-mlp] [--runs=1,4] [--out=F.json]
 
 For each cell of the paper and each number of runs: milliseconds per step and run, the
 share of the rate that a large product reaches in the same process, the peak of resident
-memory in a process that has no torch, and how many times longer a step of one run takes
-in the authors' way and that of an ensemble in torch (`torch_peers.py`, extra `torch`).
-All take turns, ours, product, peer, peer, ours …; ratios are medians over turns, and
-worth nothing where others used much of the machine meanwhile (last column).
+memory in a process without torch, and how many times longer the authors' step of one
+run and the step of an ensemble in torch take (`torch_peers.py`, extra `torch`). All
+take turns: ours, product, peer, peer, ours …; ratios are medians over turns, and worth
+nothing if other processes used much of the machine meanwhile (last column).
 
-The operations of a step are those of its products: three for every weight that meets
-pairs (one forward, two backward) and three for every table over elements, which meets
-none (`timing.step_flop`). Exponentials, look-ups and AdamW take time and count nothing.
+The operations of a step are those of its products: three for every weight that is
+applied to pairs (one forward, two backward) and three for every table over elements
+(`timing.step_flop`). Exponentials, look-ups and AdamW take time but are not counted.
 """
 
 import subprocess
@@ -50,7 +50,7 @@ _PEERS = flags.DEFINE_bool("peers", True, "Time the peers too.", flag_values=_FL
 _PEAK_OF = flags.DEFINE_string(
     "peak_of",
     None,
-    "CELL:RUNS to train in this process, which prints its peak memory and ends.",
+    "CELL:RUNS to train in this process, which prints its peak memory and exits.",
     flag_values=_FLAGS,
 )
 
@@ -60,7 +60,7 @@ COLUMNS = (
 )
 
 TURN_SECONDS = 0.4
-"""Length of a turn of ours and of each peer, which is one step at least."""
+"""Length of a turn, for us and for each peer; a turn has at least one step."""
 
 MOST_ELEMENTS = 2e8
 """Runs × pairs × classes above which the torch ensemble is left out.
@@ -70,7 +70,7 @@ It holds several float64 arrays of that size: 2e8 elements take 1.6 GB each.
 
 
 class Peers(NamedTuple):
-    """What our step is compared with.
+    """The steps that ours is compared with.
 
     Attributes:
         steps: name → a call that takes one step.
@@ -82,7 +82,7 @@ class Peers(NamedTuple):
 
 
 def main() -> None:
-    """Measures all rows and reports them."""
+    """Measure all rows and report them."""
     if _PEAK_OF.value:
         name, _, runs = _PEAK_OF.value.partition(":")
         print(peak_of_training(name, int(runs)))
@@ -90,7 +90,7 @@ def main() -> None:
     cells = _CELLS.value.split(",")
     counts = timing.numbers("runs", _RUNS.value)
     for name in cells:
-        timing.paper_cell(name, 1)  # a misspelt one is to be known before the first
+        timing.paper_cell(name, 1)  # reports a misspelt cell before measuring
     backend.prepare()
     peers = _PEERS.value
     if peers and find_spec("torch") is None:
@@ -104,7 +104,7 @@ def main() -> None:
 
 
 def row(name: str, runs: int, budget: float, with_peers: bool) -> dict[str, Any]:
-    """One row; peers that are not timed are None."""
+    """Measure one row; peers that are not timed are None."""
     cell = timing.paper_cell(name, runs)
     peers = peers_of(cell) if with_peers else Peers({}, None)
     ours, steps = trainer(cell)
@@ -140,7 +140,7 @@ def row(name: str, runs: int, budget: float, with_peers: bool) -> dict[str, Any]
 def trainer(
     cell: CellConfig, devices: Sequence[jax.Device] | None = None
 ) -> tuple[Callable[[], Any], int]:
-    """A call that trains all runs for a turn, and for how many steps."""
+    """Return a call that trains all runs for a turn, and its number of steps."""
     ensemble = build_ensemble([cell], devices)
     state = ensemble.init()
 
@@ -156,7 +156,7 @@ def trainer(
 
 
 def peers_of(cell: CellConfig) -> Peers:
-    """The torch steps, from the weights that ours begin with."""
+    """Build the torch steps, starting from the same weights as ours."""
     from benchmarks.torch_peers import PublishedStep, TorchEnsemble
 
     ensemble = Ensemble([cell])
@@ -171,7 +171,7 @@ def peers_of(cell: CellConfig) -> Peers:
 
 
 def peak_of_training(name: str, runs: int) -> float:
-    """Peak resident memory of this process in GB after compilation and two steps."""
+    """Return this process's peak memory in GB after compilation and two steps."""
     backend.prepare()
     ensemble = Ensemble([timing.paper_cell(name, runs)])
     state, loss = ensemble.train(ensemble.init(), 2)
@@ -180,7 +180,7 @@ def peak_of_training(name: str, runs: int) -> float:
 
 
 def _peak_in_a_process_of_its_own(name: str, runs: int) -> float | None:
-    """None on accelerators, which this process holds."""
+    """Measure the peak in a new process; None on accelerators, held by this one."""
     if jax.default_backend() != "cpu":
         return None
     command = [sys.executable, __file__, f"--peak_of={name}:{runs}"]

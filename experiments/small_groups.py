@@ -1,7 +1,7 @@
 """Every group of order 2 to 31, or up to another order on request.
 
 Command: python -m repjax.main --config=experiments/small_groups.py --workdir=runs/small
-    and with --config=experiments/small_groups.py:24 those of order up to 24; at most 100
+With --config=experiments/small_groups.py:24 those of order up to 24, at most to 100.
 Cost: TODO.
 Result: TODO.
 """

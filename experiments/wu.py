@@ -1,6 +1,7 @@
-"""The groups of Wu et al., "Towards a unified and verified understanding of
-group-operation networks", ICLR 2025: S4, A5, AGL(1,11), A5xC2, GL(3,2), S3wrC2 and
-SmallGroup(96,227).
+"""The groups of Wu et al. (ICLR 2025), on which they compare explanations.
+
+"Towards a unified and verified understanding of group-operation networks": S4, A5,
+AGL(1,11), A5xC2, GL(3,2), S3wrC2 and SmallGroup(96,227).
 
 Command: python -m repjax.main --config=experiments/wu.py --workdir=runs/wu
 Cost: TODO.

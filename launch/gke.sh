@@ -1,38 +1,38 @@
 #!/usr/bin/env bash
-# Trains a sweep on GKE: in shards (gke/indexed_job.yaml) or on one slice (gke/jobset.yaml).
+# Train a sweep on GKE: in shards (gke/indexed_job.yaml) or on one slice (gke/jobset.yaml).
 #
 #   launch/gke.sh COMMAND --name=NAME --shards=N [--FLAG=VALUE]...
 #   launch/gke.sh COMMAND --name=NAME --hosts=N  [--FLAG=VALUE]...
 #
 # Commands
-#   run     apply the manifest and wait for the end. Kubernetes begins again what was
-#           preempted. Call it again at any time: it waits for what runs, replaces what
-#           failed, and leaves alone what is done.
+#   run     apply the manifest and wait for the end. Kubernetes restarts preempted pods.
+#           Call it again at any time: it waits for a running job, replaces a failed one,
+#           and leaves a finished one alone.
 #   status  print the state of the job and of its pods
 #   logs    print the log of every pod
 #   delete  delete the job and its pods; the workdir stays
 #
 # Flags
-#   --name             of the job
+#   --name             name of the job
 #   --shards           number of parts; part i trains into WORKDIR/shard-i-of-N, in a pod
 #                      with a single-host slice of its own
-#   --hosts            of the slice, which all train everything together
-#   --namespace        default: the one kubectl is set to
-# for run also
-#   --image            made from launch/Dockerfile
+#   --hosts            hosts of the slice, which all train everything together
+#   --namespace        default: that of kubectl's current context
+# Only for run
+#   --image            image built from launch/Dockerfile
 #   --config           experiment in the image, such as experiments/table3.py
 #   --config.KEY=VALUE its settings, as for repjax.main
 #   --workdir          gs://BUCKET/DIR
 #   --accelerator      such as tpu-v6e-slice (the default), tpu-v5-lite-podslice
-#   --topology         of the slice; default 2x4 with --shards, 4x4 with --hosts
+#   --topology         topology of the slice; default 2x4 with --shards, 4x4 with --hosts
 #   --chips            TPU chips of a host; default 8 with --shards, 4 with --hosts
-#   --spot             on spot nodes
+#   --spot             use spot nodes
 #   --at_once          most pods at one time; default: all shards
-#   --service_account  of Kubernetes, that may write to the bucket; default: default
-#   --poll             seconds between two looks; default 30
+#   --service_account  Kubernetes account that may write to the bucket; default: default
+#   --poll             seconds between two checks; default 30
 #   --dry_run          print the commands and the manifest, run nothing
 #
-# After shards, one table of all:
+# With shards, make one table of all afterwards:
 #   python -m repjax.table3 --workdir=WORKDIR/shard-{0..N-1}-of-N --out=DIR
 # Exit codes: 0 done; 1 failed, `logs` shows why; 2 bad input.
 set -euo pipefail
@@ -97,7 +97,7 @@ run() {
   local now
   now=$(state)
   if [[ $now == Failed ]]; then
-    note "$name failed before; beginning again"
+    note "$name failed before; starting again"
     delete
   fi
   apply
@@ -136,7 +136,7 @@ wait_for_the_end() {
     case $now in
       Complete) return ;;
       Failed)
-        say "$name failed; launch/gke.sh logs shows why, calling again begins again"
+        say "$name failed; launch/gke.sh logs shows why, call again to start again"
         exit "$FAILED"
         ;;
     esac
@@ -147,7 +147,7 @@ wait_for_the_end() {
 # Absent, Running, Complete or Failed.
 state() {
   local conditions
-  # What is printed is the kind, if it is there, and every condition that is met.
+  # Prints the kind, if the job exists, and every condition that is met.
   conditions=$(call "${kubectl[@]}" get "$kind" "$name" --ignore-not-found \
     --output='jsonpath={.kind}{range .status.conditions[?(@.status=="True")]} {.type}{end}')
   if [[ $dry_run == true ]]; then conditions="Job Complete"; fi
@@ -159,7 +159,7 @@ state() {
   esac
 }
 
-# The manifest with the values of the flags in the place of those it has.
+# Print the manifest with its values replaced by those of the flags.
 fill_in() {
   local edits=() flag setting items=""
   for flag in name shards hosts image config workdir accelerator topology chips at_once \
@@ -175,7 +175,7 @@ fill_in() {
   sed -E "${edits[@]}" "$root/launch/gke/$manifest"
 }
 
-# A text as it stands between single quotes in YAML, and in the replacement of sed.
+# Escape a text for single quotes in YAML and for the replacement of sed.
 yaml_quoted() { sed -e "s/'/''/g" -e 's/[\\&|]/\\&/g' <<<"$1"; }
 
 main "$@"

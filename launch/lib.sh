@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# What the launch scripts share: flags in, commands out. Sourced, not run.
+# Functions shared by the launch scripts: flags and commands. Sourced, not run.
 # shellcheck disable=SC2034,SC2154 # set here and used there, or the other way round
 set -euo pipefail
 
@@ -18,7 +18,7 @@ exec 3>&1 # where --dry_run prints, from inside $( ) too
 
 say() { echo "repjax: $*" >&2; }
 
-# What is under way; in a dry run nothing is.
+# Report progress, except in a dry run.
 note() {
   if [[ $dry_run == false ]]; then say "$@"; fi
 }
@@ -28,13 +28,13 @@ bad_input() {
   exit "$BAD_INPUT"
 }
 
-# The comment at the top of the script.
+# Print the comment at the top of the script.
 usage() {
   awk 'NR > 1 && !/^#( |$)/ { exit } NR > 1 { sub(/^# ?/, ""); print }' "$0"
 }
 
 # parse_flags FLAG... -- ARGUMENT...: --FLAG=VALUE sets the variable FLAG, which holds its
-# default before. One whose default is false is set by --FLAG alone. Settings of the
+# default before. --FLAG alone sets a flag whose default is false. Settings of the
 # experiment, --config.KEY=VALUE, are collected in `settings` for repjax.main to check.
 parse_flags() {
   local known="" argument
@@ -73,7 +73,7 @@ set_flag() {
   printf -v "$flag" '%s' "$value"
 }
 
-# check_flag FLAG PATTERN ALLOWED: its value matches all of an extended regular expression.
+# check_flag FLAG PATTERN ALLOWED: the whole value must match an extended regular expression.
 check_flag() {
   local value=${!1}
   [[ -n $value ]] || bad_input "--$1: missing; use $3"
@@ -87,7 +87,7 @@ check_experiment() {
       "experiments/table3.py"
 }
 
-# Prints a command as it can be typed.
+# Print a command so that it can be pasted into a shell.
 show() {
   local word line=""
   for word in "$@"; do
@@ -97,10 +97,10 @@ show() {
   echo "${line# }" >&3
 }
 
-# Runs a command, or prints it if --dry_run.
+# Run a command, or print it if --dry_run.
 call() {
   if [[ $dry_run == true ]]; then show "$@"; else "$@"; fi
 }
 
-# Part of a sweep that shard i of n trains into, below the workdir of the sweep.
+# Print the folder that shard i of n trains into, below the workdir of the sweep.
 part_of() { echo "$1/shard-$2-of-$3"; }

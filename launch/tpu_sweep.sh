@@ -1,19 +1,19 @@
 #!/usr/bin/env bash
-# Trains a sweep in shards, each on a spot or on-demand TPU VM of its own.
+# Train a sweep in shards, each on a spot or on-demand TPU VM of its own.
 #
 #   launch/tpu_sweep.sh COMMAND --shards=N --name=NAME --zone=ZONE [--FLAG=VALUE]...
 #
-# Commands: run, status, logs, delete, each done by tpu_vm.sh for every shard. `run` is to
-# be called again until it exits with 0: shards that are finished are left alone.
+# Commands: run, status, logs, delete, each done by tpu_vm.sh for every shard. Call `run`
+# again until it exits with 0: it leaves finished shards alone.
 #
 # Flags
-#   --shards   number of parts; the part i trains on the VM NAME-i, with one host, into
+#   --shards   number of parts; part i trains on the VM NAME-i, with one host, into
 #              WORKDIR/shard-i-of-N
 #   --at_once  most VMs at one time; default: all
-# All other flags are those of tpu_vm.sh, --tries=100 among them: one call then begins a
-# preempted shard again by itself.
+# All other flags are those of tpu_vm.sh. With --tries=100, one call restarts preempted
+# shards by itself.
 #
-# Afterwards, one table of all shards:
+# Afterwards, make one table of all shards:
 #   python -m repjax.table3 --workdir=WORKDIR/shard-{0..N-1}-of-N --out=DIR
 # Exit codes: 0 done; 1 a shard failed; 2 bad input; 75 shards were preempted or stopped,
 # call again to go on.
@@ -37,12 +37,12 @@ main() {
   split_flags "${@:2}"
   check_flag shards '[1-9][0-9]{0,3}' "the number of shards, 1 to 9999"
   check_flag at_once '[1-9][0-9]*' "a number of at least 1"
-  # What is wrong with the other flags is said once, before anything is created.
+  # Errors in the other flags are reported once, before anything is created.
   dry_run=true shard "$command" 0 >/dev/null
   all_shards "$command"
 }
 
-# Its own flags are taken out; tpu_vm.sh looks at the others.
+# Parse this script's own flags; tpu_vm.sh checks the others.
 split_flags() {
   local argument
   for argument in "$@"; do
@@ -84,7 +84,7 @@ all_shards() {
   exit "$worst"
 }
 
-# A failure that calling again does not mend weighs more than a preemption.
+# A failure that another call does not fix outranks a preemption.
 worse() {
   if [[ $1 == 0 || $1 == "$STOPPED" && $2 != 0 ]]; then echo "$2"; else echo "$1"; fi
 }

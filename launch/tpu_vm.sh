@@ -1,24 +1,24 @@
 #!/usr/bin/env bash
-# Trains a sweep on one TPU VM or pod slice, requested as a queued resource.
+# Train a sweep on one TPU VM or pod slice, requested as a queued resource.
 #
 #   launch/tpu_vm.sh COMMAND --name=NAME --zone=ZONE [--FLAG=VALUE]...
 #
 # Commands
 #   run     create the queued resource, wait for it, set up every worker, train on all of
-#           them, follow the log, delete. What is done already is left out: call it
+#           them, follow the log, delete. Steps that are done are skipped: call it
 #           again after a preemption, a lost connection or an error.
 #   status  print the state of the queued resource and of every worker
 #   logs    print the log of every worker
 #   delete  delete the queued resource and its VMs; the workdir stays
 #
 # Flags
-#   --name      of the queued resource and its node: letters, digits, hyphens
-#   --zone      such as us-central2-b
-#   --project   default: the one gcloud is set to
-# for run also
+#   --name      name of the queued resource and its node: letters, digits, hyphens
+#   --zone      zone, such as us-central2-b
+#   --project   default: gcloud's current project
+# Only for run
 #   --type      accelerator type, such as v4-8, v5litepod-16, v6e-8
 #   --runtime   TPU software version; default: the usual one of that type
-#   --spot      may be preempted, costs less
+#   --spot      use a spot TPU, which costs less and may be preempted
 #   --config    experiment of this repository, such as experiments/table3.py
 #   --config.KEY=VALUE  its settings, as for repjax.main
 #   --workdir   gs://BUCKET/DIR, or a path that is mounted on every worker
@@ -26,11 +26,11 @@
 #               without it the hosts of the slice train everything together
 #   --extras    default tpu,gcs
 #   --keep      do not delete after success
-#   --tries     how often one call begins again after a preemption; default 1
-#   --poll      seconds between two looks at what is waited for; default 30
+#   --tries     number of tries in one call if preempted; default 1
+#   --poll      seconds between two checks while waiting; default 30
 #   --dry_run   print the commands, run none
 #
-# The commit that is checked out is what runs; changes that are not committed stay here.
+# Runs the commit that is checked out; uncommitted changes stay here.
 # Exit codes: 0 done; 1 failed, the VM is kept; 2 bad input; 75 preempted or stopped,
 # call again to go on.
 set -euo pipefail
@@ -93,7 +93,7 @@ usual_runtime() {
   esac
 }
 
-# In a dry run, what is found out is assumed: nothing there, then all well.
+# A dry run assumes the answers of all queries: nothing exists at first, then all succeeds.
 assumed_state=ABSENT assumed_workers=idle
 
 # ---- commands
@@ -120,7 +120,7 @@ run() {
   follow
 }
 
-# In a new process each time, so that any error ends that one.
+# Each try is a new process, so that an error ends only that try.
 try() {
   local code
   while true; do
@@ -169,7 +169,7 @@ state() {
   echo "${resource:-ABSENT}"
 }
 
-# `list` and not `describe`, which fails for what is not there as for every other reason.
+# `list`, not `describe`, which fails for a missing resource as for any other error.
 list() {
   call gcloud compute tpus "$1" list "${where[@]}" --filter="name ~ \"(^|/)$name\$\"" \
     --format="$2"
@@ -198,7 +198,7 @@ ensure_ready() {
 
 give_up() {
   if [[ $1 == FAILED ]]; then
-    say "$name: the request failed; gcloud compute tpus queued-resources describe says why"
+    say "$name: the request failed; gcloud compute tpus queued-resources describe shows why"
     exit "$FAILED"
   fi
   say "$name was preempted ($1); call again to go on"
@@ -223,7 +223,7 @@ remove() {
 on_workers() {
   local remote
   printf -v remote '%q ' bash worker.sh "${@:2}"
-  # A worker that was never set up has nothing to say.
+  # A worker that was never set up has no status.
   if [[ $2 == status ]]; then remote="[ ! -e worker.sh ] || $remote"; fi
   call gcloud compute tpus tpu-vm ssh "$name" "${where[@]}" --worker="$1" \
     --command="$remote"
@@ -234,7 +234,7 @@ check_commit() {
   git -C "$root" cat-file -e "HEAD:${config%%:*}" 2>/dev/null ||
     bad_input "--config: '$config' is not committed; commit it, workers get the commit"
   if [[ -n $(git -C "$root" status --porcelain) ]]; then
-    say "changes that are not committed do not go along"
+    say "uncommitted changes are not copied to the workers"
   fi
 }
 
@@ -242,7 +242,7 @@ set_up() {
   local folder=FOLDER
   if [[ $dry_run == false ]]; then
     folder=$(mktemp -d)
-    # shellcheck disable=SC2064 # the folder of now
+    # shellcheck disable=SC2064 # the folder's current value
     trap "rm -rf '$folder'" EXIT
   fi
   call git -C "$root" bundle create --quiet "$folder/repjax.bundle" HEAD
@@ -251,7 +251,7 @@ set_up() {
   on_workers all setup "$extras"
 }
 
-# Of all workers' conditions (see worker.sh) the one that decides; or unreachable.
+# Print the deciding one of all workers' conditions (see worker.sh), or unreachable.
 workers_condition() {
   local answer condition
   if [[ $dry_run == true ]]; then
@@ -305,7 +305,7 @@ tidy() {
   if [[ $keep == false ]]; then delete; fi
 }
 
-# ---- the mark left in the workdir, so that no VM is made to find out that all is done
+# ---- the mark of a finished workdir, so that no VM is created for it again
 
 finished() {
   if [[ $workdir != gs://* ]]; then return 1; fi

@@ -2,14 +2,14 @@
 # One worker of a TPU VM. tpu_vm.sh copies this file to every worker and calls it there.
 #
 #   worker.sh setup EXTRAS  check out repjax.bundle and install it with these extras
-#   worker.sh start FLAG... train in the background, unless it does already
+#   worker.sh start FLAG... train in the background, unless already training
 #   worker.sh follow        print the log until training ends
 #   worker.sh status FLAG...  one line: repjax-worker: idle, running, lost or ended CODE;
 #                           busy if it trains, but not with these flags
 #   worker.sh logs          print the log
 #
-# The lock is held by the training process itself: it is free when that is gone, however
-# it went.
+# The training process itself holds the lock, so the lock is free once the process is gone,
+# however it ended.
 set -euo pipefail
 
 cd
@@ -23,14 +23,14 @@ setup() {
   git -C "$source" fetch -q "$PWD/repjax.bundle" HEAD
   git -C "$source" checkout -q --force --detach FETCH_HEAD
   if cmp -s "$venv/made-from" <(made_from "$1"); then return; fi
-  # These machines come with Python 3.10; uv brings a newer one along.
+  # These machines come with Python 3.10; uv installs a newer one.
   uv=$(sed -n 's/^UV := //p' "$source/Makefile")
   export PIP_BREAK_SYSTEM_PACKAGES=1
   python3 -m pip install --quiet --user "$uv"
   python3 -m uv venv --quiet --clear --python 3.12 "$venv"
   python3 -m uv pip install --quiet --python "$venv/bin/python" \
     --require-hashes --requirement "$source/requirements.lock"
-  # What is locked stays as it is; the extras bring what is not.
+  # Locked packages stay as they are; the extras add the others.
   python3 -m uv pip install --quiet --python "$venv/bin/python" \
     --editable "${source}[$1]"
   made_from "$1" >"$venv/made-from"
@@ -72,7 +72,7 @@ status() {
 
 condition() {
   local same=true
-  # Without flags, whatever it trains is meant.
+  # Without flags, any training counts as the same.
   (($# == 0)) || cmp -s "$state/command" <(command_line "$@") || same=false
   if [[ -e $state/lock ]] && ! flock -n "$state/lock" true; then
     if [[ $same == true ]]; then echo running; else echo busy; fi

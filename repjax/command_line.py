@@ -21,7 +21,7 @@ from ml_collections import ConfigDict
 
 from repjax.output import forgiving_output
 from repjax.settings.config import Config, rules_of
-from repjax.settings.rules import ConfigError, check_key
+from repjax.settings.rules import ConfigError, check_key, split
 from repjax.storage.files import as_path, is_local
 
 BAD_INPUT = 2
@@ -190,7 +190,7 @@ def parse_flags(
                 check_key(typed[1], rules_of(Config), where="--config.")
     flag_values.set_gnu_getopt(bool(operands))  # flags may follow operands
     try:
-        rest = flag_values(argv)[1:]
+        rest = flag_values([*map(_with_quotes, argv)])[1:]
     except (flags.Error, AttributeError, LookupError, ValueError) as error:
         raise _explain(error, flag_values) from None
     if flag_values["help"].value:
@@ -200,6 +200,17 @@ def parse_flags(
     if operands and not rest and not operands.startswith("["):
         raise ConfigError(f"{operands}: missing; name one or more")
     return rest
+
+
+def _with_quotes(argument: str) -> str:
+    """Return --config.groups=S5,C7:C3 with quotes, since no Python is meant.
+
+    The parser of tuples takes a list of names for Python, and refuses colons and paths.
+    """
+    flag, equals, value = argument.partition("=")
+    if flag.lstrip("-") != "config.groups" or value.startswith(("('", '("', "[", "'")):
+        return argument
+    return f"{flag}{equals}{tuple(split(value))!r}" if equals else argument
 
 
 def _explain(error: Exception, flag_values: flags.FlagValues) -> ConfigError:

@@ -1,4 +1,4 @@
-"""Take single networks of a finished cell apart, reading its checkpoint."""
+"""Dissect single networks of a finished cell, read from its checkpoint."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -30,22 +30,22 @@ from repjax.storage.rounds import Round, round_of
 from repjax.training.state import RunState
 
 MAX_NEURONS = 8
-"""Neurons of a cluster whose activations are kept; of S5's sign cluster 7 are all."""
+"""Neurons of a cluster whose activations are kept; S5's sign cluster has 7 in all."""
 
 MAX_PIXELS = 2**18
-"""Of their n × n maps together: S6 keeps one neuron, in 2 MB."""
+"""Pixels of their n × n maps, in total: S6 keeps one neuron, in 2 MB."""
 
 MAX_DIM = 16
-"""Largest irrep with a map to logits: S6's 16d has one of 256 × 256 numbers."""
+"""Largest dimension of an irrep with a logit map; S6's 16d has one of 256 × 256."""
 
 
 class Networks:
     """Checkpoints of rounds, read and verified once for all of their cells."""
 
     def __init__(self):
-        """Nothing is read yet."""
+        """Start empty; rounds are read when needed."""
         self._latest: dict[Path, int | None] = {}
-        # Of one round: its cells are usually looked at one after the other.
+        # Of one round: its cells are usually read one after the other.
         self._read: tuple[tuple[Path, int | None], RunState] | None = None
 
     def latest_step(self, past: Round) -> int | None:
@@ -67,10 +67,10 @@ class FinishedCell:
 
     Attributes:
         directory: its folder.
-        results: its trajectories, with every metric of `repjax.metrics`. Those that an
-            old trajectory or an imported network lacks are measured at the end, if the
-            cell has a checkpoint, and NaN before.
-        group: what it was trained on.
+        results: its trajectories, with every metric of `repjax.metrics`. Metrics that
+            an old trajectory or an imported network lacks are measured at the end, if
+            the cell has a checkpoint, and are NaN before.
+        group: group that it was trained on.
         has_networks: whether there is a checkpoint of the last step.
     """
 
@@ -80,17 +80,17 @@ class FinishedCell:
         step: int | None = None,
         networks: Networks | None = None,
     ):
-        """Reads the trajectories, and the checkpoint only if they lack something.
+        """Read the trajectories, and the checkpoint only if they lack a metric.
 
         Args:
             directory: its folder.
-            step: at which its networks are taken apart, one with a snapshot; by default
+            step: step at which to dissect its networks, one with a snapshot; by default
                 the last.
-            networks: what was read of rounds so far; by default nothing.
+            networks: rounds read so far; by default none.
 
         Raises:
             FileNotFoundError: the cell was not trained to the end.
-            ValueError: its trajectory is damaged, or its group no longer known.
+            ValueError: its trajectory is damaged, or its group is no longer known.
         """
         self.directory = directory
         self._step = step
@@ -101,7 +101,7 @@ class FinishedCell:
         last = None if self._round is None else self._networks.latest_step(self._round)
         self.has_networks = last == self.results.cell.num_steps
         if step is not None:
-            self._at(step)  # there is one, or it is said now
+            self._at(step)  # raises if there is none
         missing = {
             name for name in (*SCALARS, *COUNTS, *PER_IRREP) if not self._has(name)
         }
@@ -126,7 +126,7 @@ class FinishedCell:
         return metrics
 
     def anatomy(self, run: int) -> Anatomy:
-        """The network of run `run`, taken apart; there must be one."""
+        """Dissect the network of run `run`, which must have a checkpoint."""
         state = self._at(self._step)
         params = jax.tree.map(lambda weights: weights[run], state.params)
         found = jax.device_get(_dissect(self._model)(params, self._basis))
@@ -164,7 +164,7 @@ class FinishedCell:
     ) -> NeuronMaps:
         most = max(1, min(MAX_NEURONS, MAX_PIXELS // self.group.order**2))
         strongest = np.argsort(np.where(in_cluster, -power, np.inf), kind="stable")
-        # Padded with others, so that clusters of all sizes share one program.
+        # Padded with other neurons, so that clusters of all sizes share one program.
         asked = strongest[: min(most, len(power))]
         maps = jax.device_get(_maps(self._model)(params, jnp.asarray(asked, jnp.int32)))
         kept = min(len(asked), int(in_cluster.sum()))
@@ -179,7 +179,7 @@ class FinishedCell:
         return build_basis(self.group, self.results.cell.task)
 
     def _at(self, step: int | None) -> RunState:
-        """All runs at a step, by default the last, on the host."""
+        """Return all runs at a step, by default the last, on the host."""
         assert self._round is not None
         state = self._networks.at(self._round, step)
         return runs_of_cell(self._round, self.results.cell, state)
@@ -187,7 +187,7 @@ class FinishedCell:
 
 @lru_cache(maxsize=8)
 def _dissect(model: Model) -> Callable:
-    """One program for all cells of a shape, and groups with as many irreps."""
+    """Return the program for cells of a shape and groups with equally many irreps."""
     return _jit(lambda params, basis: dissect(model, params, basis))
 
 
@@ -211,18 +211,18 @@ def strength(
     hidden_power: Float[np.ndarray, " hidden"],
     received: Float[np.ndarray, "irrep hidden"],
 ) -> Float[np.ndarray, "irrep hidden"]:
-    """Σ h~² of each neuron times the share of each irrep in what it receives.
+    """Return Σ h~² of each neuron times the share of each irrep in its input.
 
     A transformer's neurons are in several clusters. By power alone the first two of
     the published S5 transformer's seed 1 are the same for sign and for standard_sign;
-    so, the sign cluster shows neurons that are on in one block of four.
+    with the share, the sign cluster shows neurons that are on in one block of four.
     """
     total = received.sum(axis=0)
     return hidden_power * received / np.where(total > 0, total, 1)
 
 
 def _results(directory: Path, past: Round | None) -> CellResults:
-    """The trajectories of a cell; of imported networks, which have none, the end."""
+    """Return a cell's trajectories; for imported networks, the last step only."""
     if CellResults.exists(directory):
         return CellResults.load(directory)
     found = None if past is None else reevaluate(past, only_tables=False)

@@ -1,4 +1,4 @@
-"""Names of the metrics, and the thresholds that turn them into words.
+"""Names of the metrics, and thresholds such as that of a key irrep.
 
 Every metric is defined in docs/metrics.md. Shares (`fve_*`, `hidden_*`, `cluster_a`, …)
 and accuracies are in [0, 1], similarities in [−1, 1], losses in nats.
@@ -22,7 +22,7 @@ SCALARS = (
 """One number for each run and evaluation; the columns of seeds.csv."""
 
 COUNTS = ("neurons_off", "neurons_disagreeing", "trained_steps")
-"""One number for each run and evaluation, whole."""
+"""One integer for each run and evaluation."""
 
 PER_IRREP = (
     "logit_similarity",
@@ -55,7 +55,8 @@ LEARNED_SIMILARITY = 0.05
 """An irrep is learned at the first evaluated step with a similarity above this."""
 
 NEURON_POWER = 1.0
-"""A neuron is off when it receives less than this, in a cluster when more from it."""
+"""A neuron is off if it receives less than this, and in the cluster of each irrep from
+which it receives more."""
 
 GENERALISED = 0.99
 """A run has generalised when its final test accuracy is at least this."""

@@ -15,7 +15,7 @@ _STAND_INS = {
 
 
 def _stand_in(error: UnicodeError) -> tuple[str, int]:
-    """An ASCII stand-in for what an encoding lacks; `?` where there is none."""
+    """Return ASCII for characters that an encoding lacks; `?` where there is none."""
     assert isinstance(error, UnicodeEncodeError)
     missing = error.object[error.start : error.end]
     return "".join(_STAND_INS.get(letter, "?") for letter in missing), error.end
@@ -25,20 +25,20 @@ codecs.register_error("repjax", _stand_in)
 
 
 class Forgiving:
-    """A text stream whose failed writes are lost, not raised.
+    """A text stream that drops failed writes instead of raising.
 
-    A reader that is gone (`… | head -1`) or a full disk is then silent for good:
-    training goes on, and what it saves says what happened.
+    After a reader is gone (`… | head -1`) or a disk is full, the stream stays silent:
+    training goes on, and its results are in the files that it saves.
     """
 
     def __init__(self, stream: Any):
-        """Wrap `stream`; what its encoding lacks becomes ASCII from here on."""
+        """Wrap `stream`; characters that its encoding lacks become ASCII."""
         self._stream = stream
         with contextlib.suppress(AttributeError, ValueError, OSError):
             stream.reconfigure(errors="repjax")
 
     def write(self, text: str) -> int:
-        """Write, or lose, `text`."""
+        """Write `text`, or drop it."""
         try:
             return self._stream.write(text)
         except (OSError, ValueError):
@@ -46,21 +46,21 @@ class Forgiving:
             return len(text)
 
     def flush(self) -> None:
-        """Flush what was written, if it can be."""
+        """Flush the stream if possible."""
         try:
             self._stream.flush()
         except (OSError, ValueError):
             self._silence()
 
     def _silence(self) -> None:
-        # Or Python fails again when it flushes the stream at its end, with code 120.
+        # Otherwise Python fails when it flushes the stream at exit, with code 120.
         with contextlib.suppress(OSError, ValueError, AttributeError):
             nowhere = os.open(os.devnull, os.O_WRONLY)
             os.dup2(nowhere, self._stream.fileno())
             os.close(nowhere)
 
     def __getattr__(self, name: str) -> Any:
-        """Everything else is the stream's."""
+        """Return any other attribute of the stream."""
         return getattr(self._stream, name)
 
 
@@ -73,7 +73,7 @@ def _keep_descriptors() -> None:
         try:
             os.fstat(descriptor)
         except OSError:
-            os.open(os.devnull, os.O_RDWR)  # takes the lowest that is free
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest free descriptor
 
 
 @contextlib.contextmanager
@@ -84,7 +84,7 @@ def forgiving_output() -> Iterator[None]:
         if getattr(sys, name) is None:  # it was closed before the program began
             setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115
     before = sys.stdout, sys.stderr
-    # They answer as streams do, but for types that nothing here looks at.
+    # They have the methods of streams, though not the type.
     sys.stdout, sys.stderr = map(Forgiving, before)
     try:
         yield

@@ -1,4 +1,4 @@
-"""Imports networks that the paper's authors trained: a workdir like any other.
+"""Import networks that the paper's authors trained into a workdir like any other.
 
 python -m repjax.published RUN_DIR… --workdir=DIR
 
@@ -31,7 +31,7 @@ _WORKDIR = flags.DEFINE_string(
 
 
 def main(run_dirs: Sequence[str]) -> None:
-    """Published weights → checkpoints of cells."""
+    """Write checkpoints of cells from published weights."""
     if not _WORKDIR.value:
         raise ConfigError("--workdir: missing; use a directory, which will be created")
     require_torch()
@@ -58,14 +58,14 @@ def main(run_dirs: Sequence[str]) -> None:
 def write_runs(
     runs: Sequence[PublishedRun], workdir: Path, failures: Sequence[str] = ()
 ) -> list[str]:
-    """Writes the cells and a manifest; returns which runs failed, and why.
+    """Write the cells and a manifest; return which runs failed, and why.
 
     Args:
-        runs: what to import.
-        workdir: gets the cells.
-        failures: runs that failed before, with which the result begins.
+        runs: runs to import.
+        workdir: directory for the cells.
+        failures: runs that failed before; the result begins with them.
     """
-    # jax, only once there is something to import.
+    # These load jax, so only if there is something to import.
     from repjax.engine import backend
     from repjax.engine.manifest import write_manifest
 
@@ -89,7 +89,7 @@ def write_runs(
 def gather(
     runs: Iterable[PublishedRun],
 ) -> list[tuple[CellConfig, list[PublishedRun]]]:
-    """Cells and their runs by seed; a cell is named by what the paper's table varies.
+    """Group runs into cells, by seed; names show settings that differ from the paper's.
 
     Settings without a value for the whole paper (steps, train fraction) name the cells
     only where runs of one group and architecture differ in them.
@@ -117,11 +117,11 @@ def gather(
 
 
 def write_cell(cell: CellConfig, runs: Sequence[PublishedRun], workdir: Path) -> None:
-    """A finished cell: settings and one checkpoint; `repjax.table3` measures it.
+    """Write a finished cell: settings and one checkpoint; `repjax.table3` measures it.
 
-    AdamW's moments are lost, and with them the past: the metrics of earlier steps are
-    blank, and key irreps stand in order of similarity. An import of the same runs
-    before this one is replaced.
+    AdamW's moments and the past are unknown: the metrics of earlier steps are blank,
+    and key irreps are in order of similarity. An earlier import of the same runs is
+    replaced.
     """
     import jax
 

@@ -1,4 +1,4 @@
-"""Regenerates Table 3 and seeds.csv from the checkpoints of one or many workdirs.
+"""Regenerate Table 3 and seeds.csv from the checkpoints of one or many workdirs.
 
 python -m repjax.table3 --workdir=DIR [--workdir=DIR2 …] [--out=DIR]
 """
@@ -41,7 +41,7 @@ _OUT = flags.DEFINE_string(
 
 
 def main() -> None:
-    """Checkpoints → final metrics of all runs → tables."""
+    """Compute the final metrics of all runs from checkpoints and write the tables."""
     if not _WORKDIRS.value:
         raise ConfigError("--workdir: missing; use a directory that was trained in")
     workdirs = [as_path(name) for name in _WORKDIRS.value]
@@ -68,9 +68,9 @@ def main() -> None:
 
 
 def final_results(directories: Sequence[Path]) -> list[CellResults]:
-    """Final metrics of all finished cells; names the others on stderr.
+    """Return the final metrics of all finished cells; name the others on stderr.
 
-    A cell without results, as networks are that were imported, gets them.
+    Results are saved for cells that have none, such as imported networks.
     """
     from repjax.engine import backend
     from repjax.engine.placement import fit_together, frame_of
@@ -106,7 +106,7 @@ def final_results(directories: Sequence[Path]) -> list[CellResults]:
 
 
 def _rounds_of(directories: Sequence[Path]) -> list[Round]:
-    """The rounds of cells in these folders, each once."""
+    """Return the rounds of cells in these folders, each once."""
     rounds: dict[Path, Round] = {}
     for directory in directories:
         try:
@@ -121,17 +121,17 @@ def _rounds_of(directories: Sequence[Path]) -> list[Round]:
 
 
 def _folder(past: Round, cell: CellConfig) -> Path:
-    """The folder of one of the cells of a round."""
+    """Return the folder of one of the cells of a round."""
     if len(past.cells) == 1:
         return past.directory
     return past.directory.parent.parent / cell.name
 
 
 def _why_none(directory: Path) -> str:
-    """Why a folder has no final results."""
+    """Explain why a folder has no final results."""
     if CellResults.exists(directory):
         return (
-            "is finished, but its last checkpoint is gone; to have it again, remove "
+            "is finished, but its last checkpoint is gone; to train it again, remove "
             "its trajectory.npz and call repjax.main"
         )
     return "is not trained to the end"

@@ -55,7 +55,7 @@ def write_files(folder: Path) -> None:
     (folder / "pickle.npy").write_bytes(pickle.dumps(RunsCode()))
     (folder / "folder.npy").mkdir()
     (folder / "empty.csv").write_text("")
-    (folder / "words.txt").write_text("e a\na e\n")
+    (folder / "words.txt").write_text("e a\na b\n")
     (folder / "ragged.csv").write_text("0,1\n1\n")
     (folder / "too_large.csv").write_text("0,1\n1,7\n")
     (folder / "negative.csv").write_text("0,-1\n-1,0\n")
@@ -119,7 +119,7 @@ MAIN = [
     (f"groups=C{'9' * 5000}", "groups: 'C999"),
     ("groups=D2", "groups: 'D2' is not a known group"),
     ("groups=", "groups: ('',) is not allowed"),
-    ("groups=S3,S3", "groups: ('S3,S3',) is not allowed; use one or more groups"),
+    ("groups=S3,S3", "groups: ('S3', 'S3') is not allowed; use one or more groups"),
     ("groups=absent.npy", "groups: 'absent.npy' is not a file"),
     ("groups=folder.npy", "groups: 'folder.npy' is not a file"),
     (f"groups={'x' * 300}.npy", ""),
@@ -128,17 +128,17 @@ MAIN = [
     ("groups=floats.npy", "groups: 'floats' is not a group table: "),
     ("groups=wide.npy", "groups: 'wide' is not a group table: "),
     ("groups=cube.npy", "groups: 'cube' is not a group table: "),
-    ("groups=code.npy", "groups: 'code.npy' is not a table of integers: "),
-    ("groups=pickle.npy", "groups: 'pickle.npy' is not a table of integers: "),
-    ("groups=cut.npy", "groups: 'cut.npy' is not a table of integers: "),
-    ("groups=claims_much.npy", "groups: 'claims_much.npy' is not a table of integers"),
-    ("groups=no_header.npy", "groups: 'no_header.npy' is not a table of integers: "),
-    ("groups=empty.csv", "groups: 'empty.csv' is not a table of integers: it is empty"),
-    ("groups=words.txt", "groups: 'words.txt' is not a table of integers: "),
-    ("groups=ragged.csv", "groups: 'ragged.csv' is not a table of integers: "),
+    ("groups=code.npy", "groups: 'code.npy' is not a table of a group: "),
+    ("groups=pickle.npy", "groups: 'pickle.npy' is not a table of a group: "),
+    ("groups=cut.npy", "groups: 'cut.npy' is not a table of a group: "),
+    ("groups=claims_much.npy", "groups: 'claims_much.npy' is not a table of a group"),
+    ("groups=no_header.npy", "groups: 'no_header.npy' is not a table of a group: "),
+    ("groups=empty.csv", "groups: 'empty.csv' is not a table of a group: it is empty"),
+    ("groups=words.txt", "groups: 'words.txt' is not a table of a group: "),
+    ("groups=ragged.csv", "groups: 'ragged.csv' is not a table of a group: "),
     ("groups=too_large.csv", "groups: 'too_large' is not a group table: "),
     ("groups=negative.csv", "groups: 'negative' is not a group table: "),
-    ("groups=binary.csv", "groups: 'binary.csv' is not a table of integers: "),
+    ("groups=binary.csv", "groups: 'binary.csv' is not a table of a group: "),
     ("groups=v4.csv,other/v4.csv", "groups: 'v4.csv' and 'other/v4.csv' would share"),
 ]
 

@@ -287,7 +287,7 @@ def test_a_cell_that_diverges_disturbs_no_other(tmp_path):
     assert steps.pop("0.001") == {60}
     (few,) = steps.values()
     assert max(few) < 60
-    note = "MLP: 3 of 3 runs diverged and are in no mean."
+    note = "MLP: 3 of 3 runs diverged and are left out."
     assert note in (both / "table3.md").read_text()
     assert "diverged" not in (alone / "table3.md").read_text()
     cell = f"{CELL}_learning_rate=0.001"

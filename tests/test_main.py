@@ -85,7 +85,11 @@ BAD_FLAGS = [
         "--config.optimizer.eps: 'x' is not allowed; use a",
     ),
     ([S5, "--config.optimizer.eps=nan"], "optimizer.eps: nan is not allowed; use a"),
-    ([S5, "--config.groups=S5 A5"], "--config.groups: 'S5 A5' is not allowed; use one"),
+    ([S5, "--config.groups=S5 A5"], "groups: 'S5 A5' is not a known group; use C<n>"),
+    ([S5, "--config.groups=('S5'"], "groups: '('S5'' is not a known group; use C<n>"),
+    ([S5, "--config.groups=S5,PSL(2,6)"], "groups: 'PSL(2,6)': 6 is not a prime power"),
+    ([S5, "--config.groups=S5,A7xC7"], "groups: 'A7xC7': order 17640 is too large"),
+    ([S5, "--config.groups=x/y.perm,S5"], "groups: 'x/y.perm' is not a file"),
     ([S5, "--config.groups=Q7"], "groups: 'Q7' is not a known group; use C<n>"),
     ([S5, "--config.num_seeds"], "Missing value for flag --config.num_seeds"),
     (["--config.num_seeds=3", S5], "Found --config.num_seeds=3 in argv before a value"),
@@ -132,7 +136,7 @@ def test_what_the_storage_says_is_one_line(call, monkeypatch, tmp_path, error, s
     monkeypatch.setattr(main, "train", fail)
     code, _, err = call(S5, f"--workdir={tmp_path}")
     expected = (
-        f"repjax: {said}; what was saved before is whole: mend this and call again"
+        f"repjax: {said}; what was saved before is whole: fix this and call again"
     )
     assert (code, err) == (2, f"{expected}\n")
 
@@ -263,7 +267,7 @@ def test_a_shard_without_runs_is_no_error(call, trained, tmp_path):
 
 def test_shards_do_not_join_processes(call, trained, tmp_path):
     code, _, err = call(S5, f"--workdir={tmp_path}", "--shard=0/2", "--distributed")
-    assert (code, err[:35]) == (2, "repjax: --distributed: not with --s")
+    assert (code, err[:47]) == (2, "repjax: --distributed: not allowed with --shard")
 
 
 def test_the_plan_is_printed_before_training(call, tmp_path, monkeypatch):
@@ -305,9 +309,7 @@ def test_a_directory_that_cannot_be_written_to(call, trained, tmp_path, monkeypa
     monkeypatch.setattr(os, "access", lambda *_: False)
     code, _, err = call(S5, f"--workdir={tmp_path}")
     assert code == 2
-    assert (
-        err == f"repjax: --workdir: '{tmp_path}' is read-only; use one that is yours\n"
-    )
+    assert err == f"repjax: --workdir: '{tmp_path}' is read-only; use a writable one\n"
 
 
 def test_help_shows_every_flag(call):

@@ -118,7 +118,7 @@ def test_failures_are_listed_and_the_rest_imported(torch, tmp_path, capsys):
     no_json = write_run(tmp_path / "no_json", torch)
     (no_json / "cfg.json").write_text("{")
     expected = {
-        shape: "model.pt: W has shape (3, 4); (128, 32) is that of S3 mlp",
+        shape: "model.pt: W has shape (3, 4); S3 mlp needs (128, 32)",
         lacks: "model.pt: tensor embed.W_E is missing",
         infinite: "model.pt: W_U holds numbers that are not finite",
         short: "model.pt: not a readable PyTorch state dict",

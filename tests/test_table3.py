@@ -150,7 +150,7 @@ def test_a_manifest_that_says_nothing_is_told(trained, tmp_path, capsys):
     shutil.copytree(trained, copy)
     (copy / "manifest.json").write_text("{")
     assert call(table3, f"--workdir={copy}") == 0
-    assert "what is missing is not known" in capsys.readouterr().err
+    assert "cannot tell which runs are missing" in capsys.readouterr().err
     assert (copy / "seeds.csv").read_bytes() == (trained / "seeds.csv").read_bytes()
 
 

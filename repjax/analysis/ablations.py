@@ -2,7 +2,7 @@
 
 Chughtai et al. 2023, sections 5.3 and 6 (restricted and excluded loss, ablations).
 Nothing is projected pair by pair: an irrep acts on means of the hidden layer over pairs
-with the same a, b or label, and the logits it stands for are n × n tables.
+with the same a, b or label, so its part of the logits is an n × n table.
 """
 
 from collections.abc import Callable
@@ -26,7 +26,7 @@ def ablated_losses(
     sums: PairSums,
     key: Bool[Array, " irrep"],
 ) -> dict[str, Array]:
-    """Restricted and excluded loss for all key irreps together and for each irrep.
+    """Compute restricted and excluded loss, of all key irreps together and of each.
 
     Restricted: over all pairs, the logits (P h_ab)[ab] · U alone. Excluded: over the
     training pairs, the logits (h[a, b] − (P h_ab)[ab]) · U.
@@ -45,7 +45,8 @@ def ablated_losses(
         )
         return {"restricted_loss": restricted, "excluded_loss": excluded["ab"]}
 
-    # Apart, so that who wants the first alone need not wait for every irrep.
+    # Kept separate so that callers who need only the totals do not pay for the
+    # per-irrep losses.
     together = losses(key.astype(jnp.float32)[None] @ basis.member)
     by_irrep = _by_irrep(losses, basis)
     return {name: loss[0] for name, loss in together.items()} | {
@@ -79,7 +80,7 @@ def _by_irrep(
     losses: Callable[[Float[Array, "part group"]], dict[str, Float[Array, " part"]]],
     basis: Basis,
 ) -> dict[str, Float[Array, " irrep"]]:
-    """`losses` of every irrep, from its Fourier columns, as many in a turn as fit."""
+    """Apply `losses` to the Fourier columns of every irrep, in batches that fit."""
     num_irreps, order = basis.member.shape
     size = irreps_at_once(order, num_irreps)
     if size == num_irreps:
@@ -95,7 +96,7 @@ def _logits_of_parts(
     selections: Float[Array, "part group"],
     basis: Basis,
 ) -> Float[Array, "part group vocab"]:
-    """P · logits, P projecting onto the Fourier columns that each selection names."""
+    """Return P · logits for each selection, P projecting onto its Fourier columns."""
     coefficients = basis.fourier.T @ logits
     return jax.lax.map(
         lambda columns: basis.fourier @ (columns[:, None] * coefficients), selections

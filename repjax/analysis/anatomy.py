@@ -1,7 +1,7 @@
-"""One network taken apart for pictures: neurons, maps in representation basis, W_U.
+"""Arrays for the figures of one network: neurons, logit maps, unembedding.
 
-Chughtai et al. 2023, section 5. What is a number along training is in `evaluate`; here
-is what has a picture, for one network at a time.
+Chughtai et al. 2023, section 5. Metrics that are followed over training are in
+`evaluate`.
 """
 
 import jax
@@ -49,7 +49,7 @@ def dissect(model: Model, params: Params, basis: Basis) -> dict[str, Array]:
 def activation_maps(
     model: Model, params: Params, neurons: Int[Array, " neuron"]
 ) -> Float[Array, "neuron group group"]:
-    """h[a, b] of some neurons, a in rows and b in columns."""
+    """Return h[a, b] of the given neurons, a in rows and b in columns."""
     tables, everyone = model.apply(params, method="tables"), jnp.arange(model.order)
 
     def row(left):
@@ -64,12 +64,12 @@ def logit_map(
     matrices: Float[Array, "group dim dim"],
     inverse: Int[Array, " group"],
 ) -> tuple[Float[Array, "entry entry"], Float[Array, "entry entry"]]:
-    """The map from ρ(ab) in the hidden layer to logits, and the ideal one.
+    """Return the map from ρ(ab) in the hidden layer to logits, and the ideal one.
 
-    Chughtai et al. 2023, section 5.4: with M = Bᵀ P h, B being the entries of ρ(ab),
-    M·U in the entries of ρ(c⁻¹). The logits tr ρ(ab)ρ(c⁻¹) have, for real type, the
-    permutation (i, j) → (j, i); for the other types, whose entries are linearly
-    dependent, its projection onto their span.
+    Chughtai et al. 2023, section 5.4: M·U in the entries of ρ(c⁻¹), where M = Bᵀ P h
+    and B holds the entries of ρ(ab). The ideal map is that of the logits
+    tr ρ(ab)ρ(c⁻¹): for real type the permutation (i, j) → (j, i), for the other types,
+    whose entries are linearly dependent, its projection onto their span.
 
     Args:
         logits_ab: h_ab·U, or any function of the label and of c.
@@ -98,7 +98,7 @@ def losses_in_key_space(
 ) -> dict[str, Array]:
     """Loss over all pairs with W_U restricted to key space, and to its complement.
 
-    Chughtai et al. 2023, section 5. W_U·P gives the logits L·P, in every network.
+    Chughtai et al. 2023, section 5. W_U·P gives the logits L·P in every architecture.
     """
     columns = key.astype(jnp.float32) @ basis.member
     projection = (basis.fourier * columns[None]) @ basis.fourier.T

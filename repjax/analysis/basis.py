@@ -17,7 +17,8 @@ TRIVIAL = 0
 class Basis(struct.PyTreeNode):
     """Real Fourier basis of a group, and the task, in float32.
 
-    The arrays are not typed: a stack of the bases of several groups is one as well.
+    The fields have no shape annotations, since a stack of several groups' bases is a
+    `Basis` too.
 
     Attributes:
         fourier: (group, group), orthogonal; columns grouped by irrep.
@@ -35,7 +36,7 @@ class Basis(struct.PyTreeNode):
 
 
 def build_basis(group: Group, task: str = "a*b") -> Basis:
-    """Basis of `group` for the task `task`."""
+    """Build the basis of `group` for the task `task`."""
     fourier = build_fourier(group)
     irreps = np.arange(len(fourier.names))[:, None]
     return Basis(
@@ -48,9 +49,9 @@ def build_basis(group: Group, task: str = "a*b") -> Basis:
 
 
 def pad_irreps(basis: Basis, num_irreps: int) -> Basis:
-    """Return the basis with irreps of no functions added, up to `num_irreps`.
+    """Return the basis padded with empty irreps, up to `num_irreps`.
 
-    Groups of one order then share a program of evaluation.
+    Groups of the same order can then share one compiled evaluation.
     """
     missing = ((0, num_irreps - basis.member.shape[0]), (0, 0))
     return basis.replace(

@@ -18,19 +18,19 @@ def neuron_clusters(
     sums: PairSums,
     basis: Basis,
 ) -> dict[str, Array]:
-    """Neurons in the cluster of each irrep, and how much of their h~ it explains.
+    """Count the neurons in each irrep's cluster, and how much of h~ it explains there.
 
     Args:
         left: what each neuron receives from a.
-        right: what it receives from b; decides nothing, but may disagree.
+        right: what it receives from b; used only to count disagreements.
         sums: the first pass over pairs.
         basis: of the group.
 
     Returns:
         By irrep: `cluster_neurons`, a count; `cluster_a`, `cluster_b`, `cluster_ab`,
         shares in [0, 1] of Σ‖h~‖² over the cluster, 0 for a cluster without neurons.
-        `neurons_off`: neurons that receive next to nothing from a.
-        `neurons_disagreeing`: neurons on which a and b disagree.
+        `neurons_off`: number of neurons that receive next to nothing from a.
+        `neurons_disagreeing`: number that `left` and `right` assign differently.
     """
     is_off, in_cluster = assign_neurons(left, basis)
     off_by_right, cluster_by_right = assign_neurons(right, basis)

@@ -19,10 +19,10 @@ from repjax.typing import Array, Bool, Float, Int, Params
 def evaluate(
     model: Model, params: Params, train_pairs: Int[Array, " train"], basis: Basis
 ) -> dict[str, Array]:
-    """Every metric of `repjax.metrics` for one network; `PER_IRREP` by irrep.
+    """Return every metric of `repjax.metrics` for one network, `PER_IRREP` by irrep.
 
-    The key irreps are those of the network as it is. Shares are in [0, 1], losses in
-    nats, averaged over pairs.
+    Key irreps are those of the given weights. Shares are in [0, 1], losses in nats,
+    averaged over pairs.
     """
     sums = sum_over_pairs(model, params, basis.labels)
     similarity = logit_similarity(sums, basis)
@@ -60,7 +60,7 @@ def evaluate(
 def total_share(
     shares: Float[Array, " irrep"], of: Bool[Array, " irrep"]
 ) -> Float[Array, ""]:
-    """Sum of the shares of some irreps; not above 1, where rounding may lift it."""
+    """Sum the shares of some irreps, capped at 1 because rounding may exceed it."""
     return jnp.minimum(jnp.dot(of, shares), 1.0)
 
 
@@ -72,11 +72,11 @@ def logit_similarity(sums: PairSums, basis: Basis) -> Float[Array, " irrep"]:
     """
     order = basis.labels.shape[0]
     centred = sums.logits_ab - jnp.mean(sums.logits_ab, axis=1, keepdims=True)
-    # At (g, c) the logit c of the label gc, for which label·c⁻¹ is g.
+    # Entry (g, c) is logit c of the label gc, for which label·c⁻¹ = g.
     by_quotient = jnp.take_along_axis(centred, basis.product, axis=0)
     overlap = basis.characters @ jnp.sum(by_quotient, axis=1)
     norm = order * jnp.linalg.norm(basis.characters, axis=1)
-    # Irreps that pad a shorter basis have character 0, and are in no network.
+    # Irreps that pad a shorter basis have character 0: their similarity is 0.
     cosine = overlap / jnp.where(norm > 0, norm, 1.0) / jnp.sqrt(sums.logits_power)
     return jnp.where(norm > 0, cosine, 0.0)
 
@@ -86,10 +86,10 @@ def logit_map_similarity(
 ) -> Float[Array, " irrep"]:
     """Cosine between the map from ρ(ab) in the hidden layer to logits and its ideal.
 
-    Chughtai et al. 2023, section 5.4. In representation basis, M has d² × d² entries
-    for each irrep, from the entries of ρ(ab) to those of ρ(c); the logits it gives are
-    tr ρ(ab)ρ(c⁻¹) when it is a multiple of the identity (a permutation, if columns are
-    written as entries of ρ(c⁻¹)). The cosine between the two, in [−1, 1].
+    Chughtai et al. 2023, section 5.4. In representation basis the map has d² × d²
+    entries for each irrep, from the entries of ρ(ab) to those of ρ(c). Its logits are
+    tr ρ(ab)ρ(c⁻¹) if it is a multiple of the identity (a permutation, if columns are
+    written as entries of ρ(c⁻¹)). Returns its cosine with the identity, in [−1, 1].
     """
     basis_map = basis.fourier.T @ (sums.hidden_ab @ unembedding) @ basis.fourier
     overlap = basis.member @ jnp.diagonal(basis_map)
@@ -119,7 +119,7 @@ def hidden_shares(sums: PairSums, basis: Basis) -> dict[str, Float[Array, " irre
 def accuracy_and_loss(
     sums: PairSums, train: Bool[Array, "group group"]
 ) -> dict[str, Array]:
-    """Mean loss and accuracy of the network itself on training and on other pairs."""
+    """Return mean loss and accuracy on training pairs and on all other pairs."""
     metrics = {}
     for name, mask in (("train", train), ("test", ~train)):
         total = jnp.sum(mask)

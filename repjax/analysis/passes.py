@@ -1,8 +1,7 @@
 """Two passes over all pairs in blocks, which reduce logits to n × n tables.
 
-The first visits all pairs and reduces activations and logits to n × n tables; the
-second visits some pairs again and takes irreps out of their logits, some irreps at a
-time.
+The first pass sums activations and logits over all pairs into n × n tables. The second
+visits some pairs again and removes irreps from their logits, a few at a time.
 """
 
 from collections.abc import Mapping
@@ -27,8 +26,8 @@ class PairSums(struct.PyTreeNode):
         correct: whether its label has the largest logit.
         hidden_a: mean of h over b.
         hidden_b: mean of h over a.
-        hidden_ab: mean of h over the pairs of each label, over all pairs for a label
-            that no pair has (`a*b*a^-1*b^-1` reaches commutators only).
+        hidden_ab: mean of h over the pairs of each label; for a label without pairs
+            (`a*b*a^-1*b^-1` reaches commutators only) the mean over all pairs.
         hidden_mean: mean of h over all pairs.
         hidden_power: Σ h~² of each neuron, h~ being h minus its mean over all pairs.
         logits_ab: sum of L over the pairs of each label.
@@ -99,7 +98,7 @@ def _reduce_rows(
     row: Int[Array, " row"],
     weight: Float[Array, " row"],
 ) -> tuple[tuple[Array, ...], dict[str, Array]]:
-    """Tables with a line for each of these rows a, and sums over their pairs."""
+    """Return tables with a line for each of these rows a, and sums over their pairs."""
     order, rows = model.order, row.shape[0]
     left, right = jnp.repeat(row, order), jnp.tile(jnp.arange(order), rows)
     label = labels[left, right]
@@ -142,14 +141,14 @@ def losses_without(
         labels: label of every pair.
         removed: parts of the logits as functions of a ("a"), of b ("b") or of the
             label ("ab"), one table for each part.
-        residual: whether the logits keep what reaches them past the hidden layer.
+        residual: whether to keep the part of the logits that bypasses the hidden layer.
     """
     order, capacity = model.order, pairs.shape[0]
     is_pair = pairs < order**2
     network = model.apply(params, method="tables")
     unembedding = model.apply(params, method="unembedding")
     rows = rows_at_once(order, unembedding.shape[0], _on_cpu())
-    # Not the capacity, however small: sums are not to depend on it.
+    # Blocks have full size even if few pairs fill them: no sum depends on capacity.
     size = order * rows
     starts = jnp.arange(0, capacity, size)
 

@@ -12,17 +12,17 @@ from repjax.engine import limits
 from repjax.settings.rules import ConfigError
 
 CACHED_FROM_SECONDS = 0.3
-"""Programs that compile for at least so long are kept on disk."""
+"""Shortest compilation, in seconds, whose program is cached on disk."""
 
 _HASTY = {"xla_backend_optimization_level": 1, "xla_cpu_use_fusion_emitters": False}
 _WIDE = {"xla_cpu_prefer_vector_width": 512}
 
 
 def prepare() -> None:
-    """Makes every core of the host a device, and keeps compiled programs on disk.
+    """Make every core of the host a device, and cache compiled programs on disk.
 
-    To be called by a program before JAX is first used. The environment variables
-    JAX_NUM_CPU_DEVICES and JAX_COMPILATION_CACHE_DIR stand above it.
+    Call this before JAX is first used. The environment variables JAX_NUM_CPU_DEVICES
+    and JAX_COMPILATION_CACHE_DIR take precedence.
     """
     one_device_per_core()
     keep_compilations()
@@ -31,10 +31,10 @@ def prepare() -> None:
 def require_devices() -> None:
     """Start JAX on its devices.
 
-    To be called after `prepare` and, on several hosts, after they were joined.
+    Call this after `prepare` and, on several hosts, after they have joined.
 
     Raises:
-        ConfigError: there is no such device, or its driver or plugin does not load.
+        ConfigError: the device does not exist, or its driver or plugin does not load.
     """
     try:
         jax.devices()
@@ -43,13 +43,13 @@ def require_devices() -> None:
         reason = " ".join(str(error).split()) or type(error).__name__
         raise ConfigError(
             f"JAX_PLATFORMS: {asked}: no such device can be used "
-            f"({reason[:300]}); set JAX_PLATFORMS=cpu, or install what the "
-            "device needs, such as pip install -e '.[gpu]'"
+            f"({reason[:300]}); set JAX_PLATFORMS=cpu, or install support "
+            "for the device, such as pip install -e '.[gpu]'"
         ) from None
 
 
 def one_device_per_core() -> None:
-    """Makes every core that this process may use a device.
+    """Make every core that this process may use a device.
 
     XLA runs one of these small programs on little more than one core (on 2 cores, two
     devices train 2.0 times as many steps a second as one), so runs are spread over
@@ -60,10 +60,10 @@ def one_device_per_core() -> None:
 
 
 def keep_compilations() -> None:
-    """Compiled programs are found again by the next call, in ~/.cache/repjax.
+    """Cache compiled programs on disk for later calls, in ~/.cache/repjax.
 
-    In a folder for each kind of processor: a home directory may be shared by machines
-    of which one does not know the instructions of the other.
+    Each kind of processor has its own folder, because machines with different
+    instruction sets may share a home directory.
     """
     if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
         home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
@@ -78,25 +78,25 @@ def keep_compilations() -> None:
 def hasty_options() -> dict[str, int | bool]:
     """Return XLA options that shorten compilation, for programs that run for seconds.
 
-    On a CPU what tables show of an S5 transformer then compiles in 4.9 CPU seconds, not
-    7.8, of an S6 MLP in 2.8, not 5.9, and both run as fast. With level 0 S6 would run 5
-    times slower.
+    On a CPU the metrics in tables then compile in 4.9 instead of 7.8 CPU seconds for an
+    S5 transformer, in 2.8 instead of 5.9 for an S6 MLP, and both run as fast. With
+    level 0 the latter would run 5 times slower.
     """
     return _on_cpu(tuple(_HASTY.items()))
 
 
 def training_options() -> dict[str, int | bool]:
-    """Options of XLA for programs that run for hours; none where it knows them not.
+    """Return XLA options for programs that run for hours; empty if unsupported.
 
-    Where a CPU has vectors of 512 bits XLA uses half of each unless told otherwise. All
-    of it makes a step of the S5 MLP 7 % faster, most of that in the loss.
+    By default XLA uses only half of a CPU's 512-bit vectors. The full width makes a
+    step of the S5 MLP 7 % faster, mostly in the loss.
     """
     return _on_cpu(tuple(_WIDE.items()))
 
 
 @cache
 def _on_cpu(options: tuple[tuple[str, int | bool], ...]) -> dict[str, int | bool]:
-    """The options if this is a CPU and its XLA knows them, else none."""
+    """Return the options on a CPU whose XLA supports them, else an empty dict."""
     if jax.default_backend() != "cpu":
         return {}
     try:
@@ -112,7 +112,7 @@ def device_kind() -> str:
 
 
 def processor() -> str:
-    """Name of the host's processor as the system gives it."""
+    """Return the name of the host's processor as the system reports it."""
     try:
         for line in Path("/proc/cpuinfo").read_text().splitlines():
             if line.startswith("model name"):

@@ -1,11 +1,10 @@
 """Train and evaluate many runs at once; the only file with a `run` axis.
 
 Everything else is written for one run. Runs whose arrays have the same shapes share one
-program: what else they depend on is data that they carry. Here they are sharded over
-devices, with no communication, and on each device they take turns: as many at once as
-`plan.py` says, one on CPUs, all that fit on GPUs and TPUs, which one small network
-cannot fill. Only where a CPU has more cores than runs, and steps are long, do cores
-share a run.
+program; all other settings are data that they carry. Runs are sharded over devices
+without communication. On each device they take turns, `Plan.at_once` runs at a time:
+one on CPUs, all that fit on GPUs and TPUs, which one small network cannot fill. Cores
+share a run only if a CPU has more cores than runs and steps are long.
 """
 
 import copy
@@ -36,7 +35,7 @@ from repjax.training.step import init_run, train_steps
 from repjax.typing import Array, Int
 
 ROOT_SEED = 0
-"""Run `seed` has the key fold_in(key(ROOT_SEED), seed), whatever runs beside it."""
+"""Run `seed` has the key fold_in(key(ROOT_SEED), seed), in any company of runs."""
 
 _BY_RUN = PartitionSpec("run")
 _SAME = PartitionSpec()
@@ -45,16 +44,16 @@ _REST = tuple(name for name in (*COUNTS, *PER_IRREP) if name not in IN_TABLES)
 
 
 class Ensemble:
-    """The runs of some cells, in programs that cells of the same shapes share.
+    """The runs of some cells, in programs shared by cells of the same shapes.
 
     Attributes:
         cells: the cells trained, with their runs in this order.
-        num_runs: runs of all cells.
-        num_pairs: training pairs of a run, at most.
-        num_irreps: real irreps of a group, at most.
-        plan: how the runs are laid out.
-        width: runs that the arrays hold; `fetch` drops what is padding.
-        mesh: the devices; those in one row share their runs.
+        num_runs: number of runs in all cells.
+        num_pairs: largest number of training pairs of a run.
+        num_irreps: largest number of real irreps of a group.
+        plan: layout of the runs.
+        width: runs that the arrays hold; `fetch` drops the padding among them.
+        mesh: the devices; devices in one row share their runs.
         overhead: seconds of a call of `train` that are not training; see `Parts`.
     """
 
@@ -68,7 +67,7 @@ class Ensemble:
     ):
         """Prepare the programs of `cells`; each is compiled when first called.
 
-        They have room for what `frame` says, by default for these cells alone.
+        Their capacity is `frame`, by default that of these cells.
         """
         self._frame = frame or frame_of([cells])
         self.plan = plan_for(self._frame.cell, devices)
@@ -87,11 +86,11 @@ class Ensemble:
         self._take(cells)
 
     def with_cells(self, cells: Sequence[CellConfig]) -> "Ensemble":
-        """Return the ensemble of other cells, in the programs of this one.
+        """Return the ensemble of other cells, sharing the programs of this one.
 
-        They have the same shapes, and need no more than the frame of this one.
+        The cells must have the same shapes and fit into the frame of this ensemble.
         """
-        # Made before copying, or each copy would make its own.
+        # Made before copying; otherwise each copy would make its own.
         _ = (self._init, self._train, self._evaluate_tables, self._evaluate_rest)
         other = copy.copy(self)
         other._take(cells)
@@ -111,8 +110,8 @@ class Ensemble:
         assert all(basis.labels.shape[0] == self.model.order for basis in bases)
         assert self.num_irreps <= num_irreps and len(bases) <= frame.num_bases
         assert self.num_pairs <= self.capacity
-        # Two at least: indexing a stack of one is no indexing to XLA, which then
-        # fuses, and rounds, in another way.
+        # At least two: XLA removes the indexing of a stack of one, and then fuses and
+        # rounds differently.
         missing = max(2, frame.num_bases) - len(bases)
         padded = [pad_irreps(basis, num_irreps) for basis in bases]
         self._lay_out(sum(len(cell.seeds) for cell in cells))
@@ -121,7 +120,7 @@ class Ensemble:
         self._data = self.place(run_data(cells))
 
     def _lay_out(self, num_runs: int) -> None:
-        """Deal so many runs out to the devices, one after the other."""
+        """Deal the runs out to the devices in turn."""
         teams = self.plan.teams
         place, team = np.divmod(np.arange(num_runs), teams)
         held = np.bincount(team, minlength=teams)
@@ -136,22 +135,22 @@ class Ensemble:
         return self._init(self._data)
 
     def train(self, state: RunState, num_steps: int) -> tuple[RunState, Array]:
-        """`num_steps` steps of every run; `state` is donated. Also the last losses."""
+        """Take `num_steps` steps of every run; also return losses. Donates `state`."""
         labels = self._bases.labels
         return self._train(state, self._data, labels, self._turns, jnp.int32(num_steps))
 
     def evaluate(
         self, state: RunState, only_tables: bool = False
     ) -> dict[str, np.ndarray]:
-        """Every metric of every run, without padding; NaN for irreps of no group.
+        """Return all metrics of all runs, without padding; NaN for absent irreps.
 
         Args:
             state: the runs.
-            only_tables: leave out what no table shows, the costly part for large
-                groups: ablations by irrep take 5 times as long as all else for S6.
+            only_tables: leave out metrics that no table shows. For large groups they
+                cost most: for S6, ablations by irrep take 5 times as long as the rest.
         """
-        # Two programs, so that a table has the same bits whether or not the rest is
-        # wanted: as one they are fused, and round, in another way.
+        # Two programs, so that a table has the same bits with and without the rest: as
+        # one program they would be fused, and round, differently.
         programs = [self._evaluate_tables]
         if not only_tables:
             programs.append(self._evaluate_rest)
@@ -189,13 +188,13 @@ class Ensemble:
         )
 
     def to_save(self, state: RunState) -> RunState | hosts.Spread:
-        """The state as a checkpoint takes it; of several hosts each writes its own."""
+        """Return the state for a checkpoint; each of several hosts writes its rows."""
         if jax.process_count() == 1:
             return self.fetch(state)
         return hosts.Spread(self._without_padding(state), self._slot)
 
     def place(self, tree: Any) -> Any:
-        """The tree of a fetched ensemble on the devices, padded with its first run."""
+        """Put a fetched tree on the devices, padded with its first run."""
         run = np.zeros(self.width, int)
         run[self._slot] = np.arange(self.num_runs)
         missing = ((0, 0), (0, self.capacity - self.num_pairs))
@@ -209,7 +208,7 @@ class Ensemble:
         return self._put(jax.tree.map(lambda x: np.asarray(x)[run], tree), _BY_RUN)
 
     def _put(self, tree: Any, spec: PartitionSpec) -> Any:
-        """Arrays that every host has, on the devices of all hosts."""
+        """Put arrays that every host has on the devices of all hosts."""
         sharding = NamedSharding(self.mesh, spec)
         return jax.tree.map(
             lambda x: jax.make_array_from_callback(
@@ -219,7 +218,7 @@ class Ensemble:
         )
 
     def abstract(self) -> RunState:
-        """Shapes and types of a fetched state."""
+        """Return shapes and types of a fetched state."""
         wide = jax.eval_shape(self._init, self._data)
         pairs = wide.train_pairs
         wide = wide.replace(
@@ -237,7 +236,7 @@ class Ensemble:
             optimizer = build_optimizer(data.optimizer)
             return init_run(key, model, optimizer, data.num_pairs, self.capacity)
 
-        # One after the other: to sort all pairs of every run takes much memory.
+        # One after the other: sorting the pairs of all runs takes much memory.
         return self._compile(
             lambda runs: jax.lax.map(init, runs),
             (_BY_RUN,),
@@ -278,7 +277,7 @@ class Ensemble:
 
     @cached_property
     def _evaluate_tables(self) -> Callable[..., dict[str, Array]]:
-        # They are measured in less time than they take to compile.
+        # Evaluating takes less time than compiling.
         return self._evaluation(IN_TABLES, compiler_options=backend.hasty_options())
 
     @cached_property
@@ -288,9 +287,9 @@ class Ensemble:
     def _evaluation(
         self, names: Collection[str], **jit_options
     ) -> Callable[..., dict[str, Array]]:
-        """The program that measures these metrics; XLA drops what only others need.
+        """Return the program for these metrics; XLA drops what only others need.
 
-        Always in full float32, or a coarser training would seem to be another network.
+        Always in full float32, so that metrics do not depend on training's precision.
         """
         at_once = self.plan.at_once
 
@@ -318,7 +317,7 @@ class Ensemble:
         precision: str = "highest",
         **jit_options,
     ) -> Callable:
-        """One program over all devices; those that share no run do not communicate."""
+        """Compile for all devices; only devices that share a run communicate."""
         sharded = jax.shard_map(
             function,
             mesh=self.mesh,
@@ -359,10 +358,10 @@ def run_data(cells: Sequence[CellConfig]) -> RunData:
 def _in_turn(
     batched: Callable, runs: Any, num_turns: Int[Array, ""], at_once: int
 ) -> Any:
-    """`batched` of `at_once` runs at a time, in the first `num_turns` turns.
+    """Apply `batched` to `at_once` runs at a time, in the first `num_turns` turns.
 
-    The number is an operand: padding takes no turn, and one run is compiled as many
-    are (see `make_plan`).
+    `num_turns` is an operand, so padding takes no turn and one run is compiled like
+    many (see `make_plan`).
     """
 
     def take(turn):
@@ -386,7 +385,7 @@ def _in_turn(
 
 
 def _alone(function: Callable) -> Callable:
-    """`jax.vmap(function)` for an ensemble of one, without what batching costs."""
+    """Return `jax.vmap(function)` for one run, without the cost of batching."""
 
     def of_one(runs):
         result = function(jax.tree.map(lambda x: x[0], runs))

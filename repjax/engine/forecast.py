@@ -26,15 +26,15 @@ RATES = {
     "H200": 2e13,
     "TPU v4 chip": 1e13,
 }
-"""Floating-point operations a second, full float32, that training may be hoped to make.
+"""Expected rates of training, in full float32 operations per second.
 
-That of a core was measured (Intel Xeon with AVX-512, S5 and C113 MLP); the others are a
-third of what their makers give.
+The rate of a core was measured (Intel Xeon with AVX-512, S5 and C113 MLP); the others
+are a third of the makers' figures.
 """
 
 LEAST_STEP = 1e-4
-"""Seconds of a step on an accelerator that small runs do not fill: a guess, some ten
-kernels one after the other."""
+"""Seconds of a step on an accelerator that small runs do not fill: a guess, for about
+ten kernels one after the other."""
 
 
 MOST_CELLS = 40
@@ -52,8 +52,8 @@ def describe(
     Args:
         rounds: cells that train together, of a sweep or of one shard.
         shard: "i/n" if these are the runs of one shard.
-        plans: layouts of the rounds on the devices that are there, if known.
-        device_kind: what JAX calls those devices, such as "cpu" or "NVIDIA H100 PCIe".
+        plans: layouts of the rounds on the available devices, if known.
+        device_kind: JAX's name of those devices, such as "cpu" or "NVIDIA H100 PCIe".
     """
     cells = [cell for members in rounds for cell in members]
     lines = [f"shard {shard}:"] if shard else []
@@ -94,7 +94,7 @@ def describe(
 
 
 class _Layout(NamedTuple):
-    """Devices, or teams of them, that share each of their runs; runs at one time."""
+    """Number of teams of devices, devices that share a run, and runs at once."""
 
     teams: int
     sharing: int
@@ -108,7 +108,7 @@ def _parts(
     rate: float,
     on_cpu: bool,
 ) -> dict[str, float]:
-    """Seconds of compilation, training and evaluations."""
+    """Estimate the seconds of compilation, training and evaluations."""
     costs = [
         _cost(members, layout, rate, on_cpu)
         for members, layout in zip(rounds, layouts, strict=True)
@@ -184,10 +184,10 @@ def describe_shards(sweep: Sequence[CellConfig], count: int) -> str:
 
 
 _COMPILING_CPU, _COMPILING = 6.0, 20.0
-"""Seconds in which the programs of a shape are compiled, on CPUs and accelerators."""
+"""Seconds to compile the programs of a shape, on CPUs and on accelerators."""
 
 _WRITING = 3e8
-"""Bytes a second in which snapshots are written."""
+"""Bytes per second at which snapshots are written."""
 
 _PER_WEIGHT = 3e-10
 """Time of an AdamW update of one weight on a core, in seconds."""
@@ -196,7 +196,7 @@ _PER_STEP = 1e-5
 """Overhead of a step on a core, in seconds."""
 
 _PER_LOGIT = 2e-9
-"""Seconds of a core for a logit, its exponential and what is summed of it."""
+"""Time for a logit, its exponential and its sums on a core, in seconds."""
 
 _PER_EVALUATION = 1e-3
 """Overhead of an evaluation on a core, in seconds."""
@@ -205,9 +205,9 @@ _PER_EVALUATION = 1e-3
 def _cost(
     cells: Sequence[CellConfig], layout: _Layout, rate: float, on_cpu: bool
 ) -> tuple[float, float]:
-    """Seconds of training and of evaluations of a round.
+    """Estimate the seconds of training and of evaluations of a round.
 
-    Devices that share no run wait for the one with most of them.
+    All devices wait for the one with the most runs.
     """
     runs = sum(len(cell.seeds) for cell in cells)
     held = -(-runs // layout.teams)
@@ -228,21 +228,21 @@ def _cost(
 
 
 def _training(cell: CellConfig, rate: float) -> float:
-    """Seconds of a core for the steps of one run."""
+    """Estimate the seconds of a core for the steps of one run."""
     once = _PER_WEIGHT * num_parameters(cell) + _PER_STEP
     return _arithmetic(cell, rate) + once * cell.num_steps
 
 
 def _arithmetic(cell: CellConfig, rate: float) -> float:
-    """Seconds for the products of one run over pairs, and over elements."""
+    """Estimate the seconds for the products of one run over pairs and elements."""
     by_element = 6.0 * cell.sizes.products_by_element(_order(cell))
     return (estimate_cost(cell) + by_element * cell.num_steps) / rate
 
 
 def _evaluation(cell: CellConfig, rate: float) -> float:
-    """Seconds of a core for an evaluation of one run.
+    """Estimate the seconds of a core for an evaluation of one run.
 
-    Every irrep is taken out of the logits of all or of the training pairs in five ways.
+    Each irrep is ablated in five ways, from the logits of all or of the training pairs.
     """
     order = _order(cell)
     ablations = 2 + 5 * len(real_irreps(build_group(cell.group)))
@@ -251,13 +251,13 @@ def _evaluation(cell: CellConfig, rate: float) -> float:
 
 
 def _measured_products(cell: CellConfig, rate: float) -> float:
-    """Seconds for the products of one evaluation: logits a few times over."""
+    """Estimate the seconds for the products of an evaluation: logits, repeatedly."""
     order = _order(cell)
     return 10.0 * cell.sizes.products(order) * order**2 / rate
 
 
 def _rate_of(device_kind: str) -> float | None:
-    """The rate of a device that JAX calls so, None if it is none of `RATES`."""
+    """Return the rate for JAX's name of a device; None if it is not in `RATES`."""
     for name, rate in RATES.items():
         if name.removesuffix(" core").removesuffix(" chip").lower() in (
             device_kind.lower()

@@ -1,7 +1,7 @@
 """Cores and memory that this process may use of its host.
 
-Clusters and containers give a job less than the machine has, by control groups of
-Linux; what they say is in files, one group inside the other.
+Clusters and containers limit a job by Linux control groups. These are nested folders
+with the limits in files.
 """
 
 import os
@@ -12,7 +12,7 @@ ROOT = Path("/")
 
 
 def num_cores() -> int:
-    """Whole cores: by affinity, or fewer by quota. macOS and Windows know neither."""
+    """Return the number of whole cores, by affinity and quota (Linux only)."""
     cores = os.cpu_count() or 1
     if hasattr(os, "sched_getaffinity"):
         cores = len(os.sched_getaffinity(0))
@@ -25,7 +25,7 @@ def num_cores() -> int:
 
 
 def memory() -> int | None:
-    """Bytes: those of the host, or fewer; None on Windows, where nobody says."""
+    """Return the memory in bytes, at most the host's; None on Windows (unknown)."""
     if not hasattr(os, "sysconf"):
         return None
     limits = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]
@@ -36,7 +36,7 @@ def memory() -> int | None:
 
 
 def _of_version_2(group: Path) -> tuple[int, int]:
-    """Microseconds of processor time in each period, and its length; 0 if no limit."""
+    """Return processor time in a period and its length in µs; 0 if no limit."""
     found = _numbers(group / "cpu.max")
     return (found[0], found[1]) if len(found) == 2 else (0, 0)
 
@@ -48,7 +48,7 @@ def _of_version_1(group: Path) -> tuple[int, int]:
 
 
 def _control_groups(controller: str) -> Iterator[Path]:
-    """Folders of the groups that this process is in, of both versions."""
+    """Yield the folders of the groups of this process, in both versions."""
     try:
         lines = (ROOT / "proc/self/cgroup").read_text().splitlines()
     except (OSError, ValueError):
@@ -61,14 +61,14 @@ def _control_groups(controller: str) -> Iterator[Path]:
             if controller not in controllers.split(","):
                 continue
             top /= controllers
-        # In a container the name may be the host's, and only the top be there.
+        # In a container the name may be the host's, and only the top exist.
         group = top / name.lstrip("/")
         yield group
         yield from (above for above in group.parents if above.is_relative_to(top))
 
 
 def _numbers(path: Path) -> list[int]:
-    """The numbers in a file; none if one of its words is no number, or it is absent."""
+    """Return the integers in a file; none if it is absent or holds other words."""
     try:
         return [int(word) for word in path.read_text().split()]
     except (OSError, ValueError):

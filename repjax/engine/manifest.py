@@ -26,13 +26,13 @@ _PACKAGES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy")
 def write_manifest(
     workdir: Path, cells: Sequence[CellConfig], request: Mapping[str, Any]
 ) -> None:
-    """Writes `workdir`/manifest.json: this call, and under `earlier` those before it.
+    """Write `workdir`/manifest.json: this call, with previous calls under `earlier`.
 
-    A call that says what the one before said is not noted again.
+    A call that equals the previous one is not recorded again.
 
     Args:
-        workdir: where the sweep goes.
-        cells: what is trained there.
+        workdir: directory of the sweep.
+        cells: cells trained there.
         request: config file, config, overrides and shard as the user gave them.
     """
     path = workdir / "manifest.json"
@@ -84,10 +84,10 @@ def _programs(
 
 
 def commit() -> str:
-    """Commit of the code, with `-dirty` after it if files differ; or `unknown`.
+    """Return the commit of the code, with `-dirty` if files differ; or `unknown`.
 
-    Where there is no repository, as in an image, REPJAX_COMMIT says it, and a wheel
-    carries that of its build. A repository that does not track this file is another
+    Without a repository, as in an image, REPJAX_COMMIT sets it, and a wheel carries the
+    commit of its build. A repository that does not track this file is another
     project's, with repjax installed inside.
     """
     try:
@@ -106,7 +106,7 @@ def _commit_of_wheel() -> str:
 
 
 def _git(*arguments: str) -> str:
-    """Output of git in the folder of this file; it fails where git does."""
+    """Return the output of git in the folder of this file; raise if git fails."""
     done = subprocess.run(
         ["git", *arguments],
         cwd=Path(__file__).parent,

@@ -1,4 +1,4 @@
-"""More runs than devices can hold: ensembles that take the devices in turn."""
+"""Train more runs than devices can hold, in parts that use them in turn."""
 
 import time
 from collections.abc import Sequence
@@ -19,16 +19,16 @@ PartStates = list[RunState]
 
 
 class Parts:
-    """An ensemble in parts, each a program's worth of runs; answers as one does.
+    """An ensemble in parts that each fit a program, with the methods of `Ensemble`.
 
-    The states stay on the host, and each part visits the devices for a chunk at a time.
+    The states stay on the host, and each part uses the devices for a chunk at a time.
     So all runs are at the same step, in one checkpoint.
 
     Attributes:
-        cells: what is trained.
-        num_runs: runs of all cells.
-        num_irreps: real irreps of a group, at most.
-        overhead: seconds of the last `train` in which states were moved.
+        cells: the cells trained.
+        num_runs: number of runs in all cells.
+        num_irreps: largest number of real irreps of a group.
+        overhead: seconds that the last `train` spent on moving states.
     """
 
     overhead = 0.0
@@ -39,7 +39,7 @@ class Parts:
         num_parts: int,
         devices: Sequence[jax.Device] | None = None,
     ):
-        """Divide the runs into parts of nearly as many, all in one program."""
+        """Divide the runs into parts of nearly equal size, which share one program."""
         self.cells = tuple(cells)
         self.num_runs = sum(len(cell.seeds) for cell in cells)
         ends = np.linspace(0, self.num_runs, num_parts + 1).round().astype(int)
@@ -53,18 +53,18 @@ class Parts:
         self._ends = ends[1:]
         self.num_irreps = max(part.num_irreps for part in self._ensembles)
         num_pairs = max(part.num_pairs for part in self._ensembles)
-        for part in self._ensembles:  # so that what they give can be joined
+        for part in self._ensembles:  # so that their results can be joined
             part.num_pairs, part.num_irreps = num_pairs, self.num_irreps
         self.model = first.model
 
     def init(self) -> PartStates:
-        """Every run at step 0."""
+        """Return every run at step 0."""
         return [part.fetch(part.init()) for part in self._ensembles]
 
     def train(
         self, states: PartStates, num_steps: int
     ) -> tuple[PartStates, list[np.ndarray]]:
-        """`num_steps` steps of every run. Also the last losses, by part."""
+        """Take `num_steps` steps of every run; also return the last losses, by part."""
         trained, losses, moving = [], [], 0.0
         for part, state in zip(self._ensembles, states, strict=True):
             start = time.monotonic()
@@ -82,7 +82,7 @@ class Parts:
     def evaluate(
         self, states: PartStates, only_tables: bool = False
     ) -> dict[str, np.ndarray]:
-        """Every metric of every run; see `Ensemble.evaluate`."""
+        """Return every metric of every run; see `Ensemble.evaluate`."""
         return _join(
             [
                 part.evaluate(part.place(state), only_tables)
@@ -91,19 +91,19 @@ class Parts:
         )
 
     def fetch(self, trees: Any) -> Any:
-        """One tree of all runs on the host, from one of each part."""
+        """Join the trees of the parts into one tree of all runs, on the host."""
         return _join(trees)
 
     def weights(self, states: PartStates) -> dict[str, np.ndarray]:
-        """Each weight of every run, by its name."""
+        """Return each weight of every run, by its name."""
         return _join([state.params["params"] for state in states])
 
     def to_save(self, states: PartStates) -> RunState:
-        """The state as a checkpoint takes it; see `Ensemble.to_save`."""
+        """Return the state for a checkpoint; see `Ensemble.to_save`."""
         return self.fetch(states)
 
     def place(self, tree: Any) -> list[Any]:
-        """The tree of a fetched ensemble, divided."""
+        """Divide a fetched tree of all runs into parts."""
         starts = [0, *self._ends[:-1]]
         return [
             jax.tree.map(lambda x, i=first, j=last: np.asarray(x)[i:j], tree)
@@ -111,7 +111,7 @@ class Parts:
         ]
 
     def abstract(self) -> RunState:
-        """Shapes and types of a fetched state."""
+        """Return shapes and types of a fetched state."""
         return jax.tree.map(
             lambda x: jax.ShapeDtypeStruct((self.num_runs, *x.shape[1:]), x.dtype),
             self._ensembles[0].abstract(),
@@ -123,9 +123,9 @@ def build_ensemble(
     devices: Sequence[jax.Device] | None = None,
     frame: Frame | None = None,
 ) -> Ensemble | Parts:
-    """All runs of some cells of one shape, as one program if that fits.
+    """Build the ensemble of cells of one shape: one program if it fits, else parts.
 
-    A program has room for what `frame` says, by default for these cells alone.
+    The capacity of a program is `frame`, by default that of these cells.
     """
     frame = frame or frame_of([cells])
     parts = plan_for(frame.cell, devices).parts
@@ -135,7 +135,7 @@ def build_ensemble(
 
 
 def take_runs(cells: Sequence[CellConfig], first: int, last: int) -> list[CellConfig]:
-    """Return the cells of the runs from `first` up to `last`, of fewer seeds each."""
+    """Return the runs from `first` up to `last`, as cells with fewer seeds."""
     taken = []
     ends = accumulate(len(cell.seeds) for cell in cells)
     for cell, end in zip(cells, ends, strict=True):

@@ -22,8 +22,8 @@ class Frame:
     """Capacity of a program: the most that any of its rounds needs.
 
     Attributes:
-        cell: one with as many runs, training pairs and irreps.
-        num_bases: different groups and tasks.
+        cell: a cell with that many runs, training pairs and irreps.
+        num_bases: number of different pairs of a group and a task.
     """
 
     cell: CellConfig
@@ -60,9 +60,9 @@ def plan_for(cell: CellConfig, devices: Sequence[jax.Device] | None = None) -> P
 
 
 def fit_together(cells: Sequence[CellConfig]) -> bool:
-    """Return whether any two of these may be on the devices at one time.
+    """Return whether any two of these cells fit on the devices at the same time.
 
-    By what their plans need, the larger of training and evaluation.
+    Uses the memory of their plans, the larger of training and evaluation.
     """
     memory, on_cpu = _memory(jax.devices()[0]), jax.default_backend() == "cpu"
     try:
@@ -73,7 +73,7 @@ def fit_together(cells: Sequence[CellConfig]) -> bool:
 
 
 def _memory(device: jax.Device) -> int | None:
-    """Bytes of a device, of the whole host for a CPU; None where nobody says."""
+    """Return the bytes of a device, for a CPU of the whole host; None if unknown."""
     if device.platform == "cpu":
         return limits.memory()
     statistics = device.memory_stats() or {}

@@ -15,10 +15,10 @@ from repjax.settings.config import CellConfig
 from repjax.settings.rules import ConfigError
 
 USABLE = 0.8
-"""Share of a device's memory that may be planned with."""
+"""Share of a device's memory that a plan may use."""
 
 LARGEST_BLOCK = 2**16
-"""Pairs whose activations and logits exist together, at most.
+"""Largest number of pairs whose activations and logits exist at once.
 
 The S6 transformer has 207,360 training pairs, 4 GB of activations and logits if they
 all exist at once. Every other cell of the paper fits in one block.
@@ -27,30 +27,30 @@ all exist at once. Every other cell of the paper fits in one block.
 SMALLEST_BLOCK = 2**10
 
 CPU_BLOCKS = ((1_000, 144), (14_000, 192), (math.inf, 288))
-"""The same on CPUs, for groups of up to so many pairs n².
+"""Blocks on CPUs: (largest number of pairs n² of a group, pairs of a block).
 
-Activations and logits of a block stay in a core's own cache; a multiple of 48, the
-width in which Eigen's products take pairs with AVX-512. Large blocks are faster, but
-the last one of a run is filled up. On 2 cores of an AMD EPYC, ms a step with blocks of
-144, 192, 240 and 288 pairs: D12 MLP, 32 runs, 1.99, 2.28, 2.09, –; A5 MLP, 4 runs,
-1.66, 1.60, 1.70, –; S5 MLP 8.0, 7.3, 7.4, 7.2; S5 transformer 94, 90, 87, 85; S6 MLP,
-1 run, –, 214, 211, 205. No block depends on how many pairs train, so neither does the
-program.
+Activations and logits of a block stay in a core's own cache. Sizes are multiples of
+48, the pairs that Eigen's products take at a time with AVX-512. Large blocks are
+faster, but the last one of a run is padded. On 2 cores of an AMD EPYC, ms a step with
+blocks of 144, 192, 240 and 288 pairs: D12 MLP, 32 runs, 1.99, 2.28, 2.09, –; A5 MLP,
+4 runs, 1.66, 1.60, 1.70, –; S5 MLP 8.0, 7.3, 7.4, 7.2; S5 transformer 94, 90, 87, 85;
+S6 MLP, 1 run, –, 214, 211, 205. Blocks do not depend on the number of training pairs,
+so neither does the program.
 """
 
 SEGMENTS = 8
-"""Parts that the pairs of a costly step are added up in, so that cores can share them.
+"""Parts in which the pairs of a costly step are summed, so that cores can share them.
 
 A single run of the S6 MLP takes 441 ms a step on one of two cores, 283 on both. The
-parts are the same however many cores there are, and so are the bits. They cost 4 % of a
-step there and 20 % of one of S5, which therefore is not divided.
+parts, and so the bits, are the same for any number of cores. They cost 4 % of a step
+there and 20 % of a step of S5, which is therefore not divided.
 """
 
 DIVIDED_FROM = 5e10
-"""Operations of a step, over all pairs, that is divided; S6 MLP: 3e11, S5 MLP: 1e9."""
+"""Least operations, over all pairs, of a divided step; S6 MLP: 3e11, S5 MLP: 1e9."""
 
 EVALUATIONS_AT_ONCE = 8
-"""Runs evaluated together, at most; each needs a few blocks of 8 MB."""
+"""Largest number of runs evaluated together; each needs a few blocks of 8 MB."""
 
 _FLOAT = 4
 
@@ -60,13 +60,13 @@ class Plan:
     """The layout of one cell.
 
     Attributes:
-        runs: of the cell.
-        parts: in which they are trained, each part a program's worth.
-        devices: over which the runs of a part are spread.
+        runs: runs of the cell.
+        parts: parts in which they are trained, each small enough for one program.
+        devices: devices over which the runs of a part are spread.
         slots: runs that the program on each device holds, padding included.
-        at_once: how many of them are trained together; the others take turns.
-        block: training pairs whose activations exist together, for each run.
-        segments: parts of the training pairs that are added up apart.
+        at_once: runs on a device that are trained together; the others take turns.
+        block: training pairs whose activations exist at once, for each run.
+        segments: parts of the training pairs that are summed separately.
         sharing: devices that share the segments of each run.
         device_bytes: memory needed on each device (on CPUs: by each core).
     """
@@ -92,7 +92,7 @@ class Plan:
         return self.slots * self.teams
 
     def total_bytes(self, on_cpu: bool) -> int:
-        """Memory needed of a device, or of the host whose cores are the devices."""
+        """Return the bytes needed on a device, or on the host if cores are devices."""
         return self.device_bytes * (self.devices if on_cpu else 1)
 
 
@@ -104,28 +104,28 @@ def make_plan(
     one_host: bool = True,
     host_memory: int | None = None,
 ) -> Plan:
-    """The widest layout that fits.
+    """Return the widest layout that fits.
 
-    On CPUs runs take turns: there a core trains two one after the other sooner than
-    both together. A core holds two slots at least, though one may be padding: indexing
-    an array of one run is no indexing to XLA, which then fuses and rounds in another
-    way, and the bits of a run would depend on how many runs share its device. Where
-    there are more cores than runs, and a step is worth it, several share one. Other
-    devices batch as many runs as fit. `cell.runs_per_device` stands above both. Runs
-    whose states alone are too much for accelerators are trained in parts.
+    On CPUs runs take turns: a core trains two runs faster one after the other than
+    together. A core holds at least two slots, though one may be padding: XLA removes
+    the indexing of an array of one run and then fuses and rounds differently, so the
+    bits of a run would depend on how many runs share its device. If there are more
+    cores than runs, and a step is costly enough, several cores share a run. Other
+    devices batch as many runs as fit. `cell.runs_per_device` overrides both. Runs whose
+    states alone are too large for accelerators are trained in parts.
 
     Args:
-        cell: what is to be trained.
+        cell: the cell to train.
         num_devices: devices that may be used.
         on_cpu: whether they are the cores of one host, which share its memory.
         memory: bytes of each device, or of the host; None if unknown.
-        one_host: whether the devices are of one host: then they may share a run, and
-            those without one may be left out.
-        host_memory: bytes of the host, to which states come to be saved or to rest.
+        one_host: whether all devices belong to one host. They may then share a run,
+            and devices without one may be left out.
+        host_memory: bytes of the host, which holds states to save and states of parts.
 
     Raises:
-        ConfigError: not even one run fits, or `runs_per_device` do not, or all
-            together are too much for the host.
+        ConfigError: one run does not fit, or `runs_per_device` runs do not, or all
+            runs together are too large for the host.
     """
     runs = len(cell.seeds)
     layout = partial(
@@ -140,7 +140,7 @@ def make_plan(
     parts, plan = 1, layout(runs=runs)
     widest = plan
     while memory is not None and plan.total_bytes(on_cpu) > USABLE * memory:
-        # Parts rest in the memory of the host, which is that of its cores.
+        # Parts stay in the memory of the host, which its cores share.
         if on_cpu or parts >= runs:
             raise _refusal(cell, plan, layout, on_cpu, memory)
         parts = min(2 * parts, runs)
@@ -148,7 +148,7 @@ def make_plan(
         if cell.runs_per_device and plan.at_once < widest.at_once:
             raise _refusal(cell, widest, layout, on_cpu, memory)
     if one_host and not on_cpu and host_memory is not None:
-        # As they come and without padding; of parts as they were and are, and to save.
+        # With and without padding; of parts the old, the new and those to save.
         copies = 3 if parts > 1 else 2
         resting = copies * runs * state_bytes(cell)
         if resting > USABLE * host_memory:
@@ -168,9 +168,9 @@ def _refusal(
     together = layout(runs=plan.at_once).total_bytes(on_cpu)
     if plan.at_once > 1 and together > USABLE * memory:
         return ConfigError(
-            f"runs_per_device: {cell.runs_per_device} is not allowed for {cell.name}, "
-            f"of which {plan.at_once} at once need {too_much}; use fewer, or 0 for as "
-            "many as fit"
+            f"runs_per_device: {cell.runs_per_device} is not allowed for {cell.name}: "
+            f"{plan.at_once} runs at once need {too_much}; use fewer, or 0 for as many "
+            "as fit"
         )
     alone = layout(runs=1).total_bytes(on_cpu)
     if alone <= USABLE * memory:
@@ -201,8 +201,8 @@ def _layout_of_part(
     memory: int | None,
     one_host: bool,
 ) -> Plan:
-    """The widest layout of one part that fits, or else the one that needs least."""
-    # Over several hosts none may be without a device: some take no turn, then.
+    """Return the widest layout of one part that fits, or else the smallest."""
+    # On several hosts every device takes part, even if some have no run.
     devices = min(num_devices, runs) if one_host and not on_cpu else num_devices
     segments = SEGMENTS if on_cpu and _is_divided(cell) else 1
     sharing = _sharing(devices, runs, segments) if one_host else 1
@@ -214,8 +214,8 @@ def _layout_of_part(
     block = _cpu_block(order) if on_cpu else LARGEST_BLOCK
     while True:
         slots = -(-max(per_device, 2 if on_cpu else 1) // at_once) * at_once
-        # The states before and after a chunk, on CPUs those to be saved as well, and
-        # what one turn needs.
+        # The states before and after a chunk, on CPUs also the copy to save, and the
+        # memory of one turn.
         needed = (3 if on_cpu else 2) * slots * state_bytes(cell) + max(
             at_once * step_bytes(cell, block),
             min(at_once, EVALUATIONS_AT_ONCE) * evaluation_bytes(cell, on_cpu),
@@ -246,22 +246,22 @@ def _layout_of_part(
 
 
 def _cpu_block(order: int) -> int:
-    """Pairs of a block on a core."""
+    """Return the number of pairs of a block on a core."""
     size = next(size for most, size in CPU_BLOCKS if order**2 <= most)
     return min(size, order**2)
 
 
 def _num_pairs(cell: CellConfig) -> int:
-    """Training pairs of one run."""
+    """Return the number of training pairs of one run."""
     return int(cell.train_fraction * build_group(cell.group).order ** 2)
 
 
 def _is_divided(cell: CellConfig) -> bool:
-    """Return whether a step adds its pairs up in segments.
+    """Return whether a step sums its pairs in segments.
 
-    Not those of a transformer, whose bits would depend on how many cores share a run.
-    Nor does it depend on how many pairs train, as bits would on other runs of a
-    program.
+    Transformers do not: their bits would depend on how many cores share a run. The
+    number of training pairs does not matter, or bits would depend on the other runs of
+    a program.
     """
     all_pairs = 6.0 * cell.sizes.products(order := build_group(cell.group).order)
     may_share = ARCHITECTURES[cell.architecture].cores_may_share
@@ -271,7 +271,7 @@ def _is_divided(cell: CellConfig) -> bool:
 def _sharing(devices: int, runs: int, segments: int) -> int:
     """Return the number of devices that share each run, at most half of `segments`.
 
-    One that has a single segment is compiled in another way, and rounds differently.
+    A device with a single segment would be compiled, and round, differently.
     """
     sharing = 1
     while 2 * sharing * runs <= devices and 4 * sharing <= segments:
@@ -280,18 +280,18 @@ def _sharing(devices: int, runs: int, segments: int) -> int:
 
 
 def num_parameters(cell: CellConfig) -> int:
-    """Trainable weights of one network."""
+    """Return the number of trainable weights of one network."""
     shapes = cell.sizes.weights(build_group(cell.group).order)
     return sum(map(math.prod, shapes.values()))
 
 
 def state_bytes(cell: CellConfig) -> int:
-    """Weights, both moments and training pairs of one run."""
+    """Return the bytes of weights, both moments and training pairs of one run."""
     return _FLOAT * (3 * num_parameters(cell) + _num_pairs(cell))
 
 
 def step_bytes(cell: CellConfig, block: int) -> int:
-    """Bytes that a training step of one run needs besides its state.
+    """Return the bytes that a step of one run needs besides its state.
 
     Five times the weights: state and moments of the turn, gradient and tables.
     """
@@ -302,7 +302,7 @@ def step_bytes(cell: CellConfig, block: int) -> int:
 
 
 def evaluation_bytes(cell: CellConfig, on_cpu: bool) -> int:
-    """Bytes that an evaluation of one run needs besides its state."""
+    """Return the bytes that an evaluation of one run needs besides its state."""
     group = build_group(cell.group)
     return _FLOAT * floats_of_evaluation(
         group.order, len(real_irreps(group)), cell.sizes.num_neurons, on_cpu
@@ -310,7 +310,7 @@ def evaluation_bytes(cell: CellConfig, on_cpu: bool) -> int:
 
 
 def show_size(size: int) -> str:
-    """Bytes in words: "1.2 GiB", "23 MiB"."""
+    """Return a number of bytes in words: "1.2 GiB", "23 MiB"."""
     if size >= 2**30:
         return f"{size / 2**30:.1f} GiB"
     return f"{size / 2**20:.{0 if size >= 2**23 else 1}f} MiB"

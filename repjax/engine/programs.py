@@ -1,4 +1,4 @@
-"""Ensembles of the rounds of a sweep: those of equal shapes share compiled programs."""
+"""Ensembles for the rounds of a sweep; equal shapes share compiled programs."""
 
 from collections.abc import Hashable, Sequence
 
@@ -14,11 +14,11 @@ Cells = Sequence[CellConfig]
 
 
 class Programs:
-    """The programs of a sweep, each compiled once, whichever rounds come to use it.
+    """The programs of a sweep, each compiled once for all rounds that use it.
 
-    A program is made for the most runs, training pairs, irreps and groups of any of its
-    rounds; the others are padded. Rounds that are trained in parts have programs of
-    their own.
+    A program has room for the most runs, training pairs, irreps and groups of any of
+    its rounds; the others are padded. Rounds that are trained in parts have programs
+    of their own.
     """
 
     def __init__(self, rounds: Sequence[Cells]):
@@ -42,8 +42,8 @@ class Programs:
 def program_key(cells: Cells) -> Hashable:
     """Return the key that rounds of one program share.
 
-    The order of their groups and the settings that are shapes. On accelerators, where
-    padding takes time, also the number of runs up to a factor of 2.
+    It holds the order of their groups and the settings that are shapes; on
+    accelerators, where padding takes time, also the number of runs up to a factor of 2.
     """
     first = cells[0]
     on_cpu = jax.default_backend() == "cpu"

@@ -17,11 +17,11 @@ from repjax.storage.results import CellResults
 SECONDS_BETWEEN_LINES = 10.0
 
 MOST_RUNS = 100
-"""Runs of several cells that get a line each; of more, each cell gets one."""
+"""Largest number of runs that get a line each if a round has several cells."""
 
 SECONDS_OF_RATE = 30.0
-"""The rate is that of the last so many seconds: early steps are evaluated far more
-often than late ones, and a mean since the start would promise hours too many."""
+"""Window of the rate. Early steps are evaluated far more often than late ones, so a
+mean since the start would overestimate the time left by hours."""
 
 
 class Progress:
@@ -31,27 +31,27 @@ class Progress:
     """
 
     def start(self, name: str, num_runs: int, num_steps: int, step: int) -> None:
-        """A round begins, or goes on from `step`."""
+        """Report that a round begins, or resumes from `step`."""
 
     def update(self, step: int, train_loss: np.ndarray) -> None:
-        """The round has come to `step`, with these losses in its last step, by run."""
+        """Report that the round has reached `step`, with its last losses by run."""
 
     def measure(self, metrics: Mapping[str, np.ndarray]) -> None:
-        """Everything was measured where the round is now, by run."""
+        """Report the metrics at the current step, by run."""
 
     def finish(self, cells: Sequence[CellResults]) -> None:
-        """These cells are done, or were before."""
+        """Report that these cells are finished, now or earlier."""
 
     def __enter__(self) -> "Progress":
-        """Nothing is shown before `start`."""
+        """Return itself; nothing is shown before `start`."""
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Training is over, or has failed: what is shown is the last word."""
+        """End the report: training is over or has failed."""
 
 
 def build_progress(console: Console | None = None) -> Progress:
-    """Live on a terminal, lines elsewhere."""
+    """Build a live display on a terminal, lines elsewhere."""
     console = console or Console()
     is_terminal = console.file.isatty() and not console.is_dumb_terminal
     return LiveProgress(console) if is_terminal else PlainProgress(console)
@@ -68,7 +68,7 @@ class Status:
         step: int,
         clock: Callable[[], float],
     ):
-        """The clock starts: time left counts only work that is done from here on."""
+        """Start the clock; rates count only work done from here on."""
         self.name = name
         self.num_runs = num_runs
         self.num_steps = num_steps
@@ -79,7 +79,7 @@ class Status:
         self._latest: dict[str, np.ndarray] = {}
 
     def update(self, step: int, train_loss: np.ndarray) -> None:
-        """Takes in what `Progress.update` was told."""
+        """Record the report of `Progress.update`."""
         # The first chunk is left out of the rate: most of its time is compilation.
         self._recent.append((self._clock(), step))
         while len(self._recent) > 2 and self._age(1) > SECONDS_OF_RATE:
@@ -88,7 +88,7 @@ class Status:
         self._latest["train_loss"] = train_loss
 
     def measure(self, metrics: Mapping[str, np.ndarray]) -> None:
-        """Takes in what `Progress.measure` was told."""
+        """Record the report of `Progress.measure`."""
         self._latest |= metrics
 
     def _age(self, index: int) -> float:
@@ -96,29 +96,29 @@ class Status:
 
     @property
     def has_begun(self) -> bool:
-        """Return whether steps were made since the start."""
+        """Return whether steps were taken since the start."""
         return bool(self._recent)
 
     @property
     def steps_per_second(self) -> float | None:
-        """Of late; None while unknown."""
+        """Recent rate; None while unknown."""
         if len(self._recent) < 2 or not self._age(0):
             return None
         return (self._recent[-1][1] - self._recent[0][1]) / self._age(0)
 
     def place(self) -> str:
-        """Share done, step and time left."""
+        """Return share done, step and time left."""
         rate = self.steps_per_second
         left = _time((self.num_steps - self.step) / rate) if rate else "–"
         share = f"{self.step / self.num_steps:.1%}"
         return f"{share}  step {self.step:,}/{self.num_steps:,}  time left {left}"
 
     def speed(self) -> str:
-        """Steps per second of late, of each run and of all together."""
+        """Return recent steps per second, of each run and of all together."""
         return _speed(self.steps_per_second, self.num_runs)
 
     def losses(self) -> str:
-        """Median losses and how many runs have generalised."""
+        """Return median losses and how many runs have generalised or diverged."""
         parts = []
         for name in ("train_loss", "test_loss"):
             if name in self._latest:
@@ -133,7 +133,7 @@ class Status:
         return "  ".join(parts)
 
     def total(self) -> str:
-        """Time and mean speed since the start, compilation included."""
+        """Return time and mean speed since the start, compilation included."""
         begin, first = self._begin
         seconds = self._clock() - begin
         rate = (self.step - first) / seconds if seconds else None
@@ -141,14 +141,14 @@ class Status:
 
 
 class PlainProgress(Progress):
-    """A line after the first steps, every ten seconds and at the end: for files."""
+    """Progress in lines, for files: first steps, every ten seconds, and the end."""
 
     def __init__(
         self,
         console: Console | None = None,
         clock: Callable[[], float] = time.monotonic,
     ):
-        """Writes to `console`, by default on stdout."""
+        """Write to `console`, by default stdout."""
         self._console = console or Console()
         self._clock = clock
         self._status: Status | None = None
@@ -156,23 +156,23 @@ class PlainProgress(Progress):
         self._is_shown = True
 
     def start(self, name: str, num_runs: int, num_steps: int, step: int) -> None:
-        """Says what is trained, and from where."""
+        """Print what is trained, and from which step."""
         self._status = Status(name, num_runs, num_steps, step, self._clock)
         self._shown_at, self._is_shown = self._clock(), True
         resumed = f", resumed at step {step:,}" if step else ""
         self._print(f"{name}: {num_runs} runs, {num_steps:,} steps{resumed}")
 
     def update(self, step: int, train_loss: np.ndarray) -> None:
-        """Shows where the round is if that is due or its training has just begun."""
+        """Print the state of the round if due, or if training has just begun."""
         if self._status is not None:
             has_begun = self._status.has_begun
             self._status.update(step, train_loss)
             self._is_shown = False
-            if step < self._status.num_steps:  # the last one is measured, then shown
+            if step < self._status.num_steps:  # the last is measured first
                 self._show_if_due(self._status, at_once=not has_begun)
 
     def measure(self, metrics: Mapping[str, np.ndarray]) -> None:
-        """Shows where the round is if that is due."""
+        """Print the state of the round if due."""
         if self._status is not None:
             self._status.measure(metrics)
             self._is_shown = False
@@ -180,10 +180,10 @@ class PlainProgress(Progress):
                 self._show_if_due(self._status)
 
     def finish(self, cells: Sequence[CellResults]) -> None:
-        """The last state, then the cells and, unless they are many, their runs."""
+        """Print the last state, the cells and, unless there are many, their runs."""
         status = self._status
         self.__exit__()
-        how = f"done in {status.total()}" if status else "was finished before"
+        how = f"done in {status.total()}" if status else "already finished"
         if len(cells) == 1:
             self._print(f"{cells[0].cell.name}: {how}")
         elif status is not None:
@@ -200,7 +200,7 @@ class PlainProgress(Progress):
             self._print(line)
 
     def __exit__(self, *_: object) -> None:
-        """Shows a state that has not been shown."""
+        """Print the last state if it has not been printed."""
         if self._status is not None and not self._is_shown:
             self._show(self._status)
         self._status = None
@@ -219,22 +219,22 @@ class PlainProgress(Progress):
 
 
 class LiveProgress(PlainProgress):
-    """A bar and two lines of numbers that stay in place: for terminals."""
+    """Progress as a bar and two lines of numbers in place, for terminals."""
 
     _live: Live | None = None
 
     def start(self, name: str, num_runs: int, num_steps: int, step: int) -> None:
-        """Puts up the display."""
+        """Start the display."""
         self.__exit__()
         super().start(name, num_runs, num_steps, step)
         self._live = Live(console=self._console, get_renderable=self._render)
         self._live.start()
 
     def _show_if_due(self, status: Status, at_once: bool = False) -> None:
-        """Seen at the display's next refresh, a quarter of a second away at most."""
+        """Do nothing: the display refreshes itself every quarter of a second."""
 
     def __exit__(self, *_: object) -> None:
-        """Leaves the last state on the screen and gives the cursor back."""
+        """Leave the last state on the screen and restore the cursor."""
         if self._live is not None:
             self._live.stop()
             self._live = None
@@ -254,7 +254,7 @@ class LiveProgress(PlainProgress):
 
 
 def _cell_line(results: CellResults, how: str) -> str:
-    """A cell of many: how many of its runs generalised, and its median test loss."""
+    """Return how many runs of a cell generalised, and its median test loss."""
     generalised, loss = int(results.generalised.sum()), results.final("test_loss")
     return (
         f"{results.cell.name}: generalised {generalised}/{results.num_runs}, "
@@ -263,7 +263,7 @@ def _cell_line(results: CellResults, how: str) -> str:
 
 
 def run_lines(results: CellResults) -> Iterator[str]:
-    """Per run: seed, test loss, whether it generalised, key irreps as learned."""
+    """Yield a line per run: seed, verdict, test loss, key irreps as learned."""
     width = max(len(str(seed)) for seed in results.cell.seeds)
     losses, generalised = results.final("test_loss"), results.generalised
     for run, seed in enumerate(results.cell.seeds):
@@ -278,7 +278,7 @@ def run_lines(results: CellResults) -> Iterator[str]:
 
 
 def _median(values: np.ndarray) -> float:
-    """A run that has diverged counts as infinitely bad, not as the median."""
+    """Return the median; a run that has diverged counts as infinite."""
     return float(np.median(np.where(np.isnan(values), np.inf, values)))
 
 

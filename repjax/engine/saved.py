@@ -20,7 +20,7 @@ from repjax.training.state import RunState
 
 
 def evaluation_steps(num_steps: int, num_evaluations: int) -> np.ndarray:
-    """Log-spaced steps at which everything is measured: 0, 1, …, `num_steps`."""
+    """Return log-spaced steps at which to evaluate: 0, 1, …, `num_steps`."""
     spaced = np.geomspace(1, num_steps, max(num_evaluations - 1, 1))
     return np.unique(np.concatenate([[0], np.round(spaced).astype(int), [num_steps]]))
 
@@ -28,14 +28,14 @@ def evaluation_steps(num_steps: int, num_evaluations: int) -> np.ndarray:
 def restore(
     ensemble: Ensemble | Parts, checkpoints: Checkpoints, num_evaluations: int
 ) -> tuple[Any, dict[str, np.ndarray], int]:
-    """State, metrics so far and step of the newest checkpoint, or of a new start."""
+    """Return state, metrics and step of the newest checkpoint, or of a new start."""
     metrics = blank_metrics(ensemble.num_runs, num_evaluations, ensemble.num_irreps)
     step = checkpoints.latest_step()
     if step is None:
         return ensemble.init(), metrics, 0
     trees = {"state": ensemble.abstract(), "metrics": None}
     saved = checkpoints.restore(step, trees)
-    # A metric that was not yet measured when the round began stays blank.
+    # A metric that did not exist when the round began stays blank.
     metrics |= {
         name: saved["metrics"][name]
         for name in metrics.keys() & saved["metrics"].keys()
@@ -46,7 +46,7 @@ def restore(
 def blank_metrics(
     num_runs: int, num_evaluations: int, num_irreps: int
 ) -> dict[str, np.ndarray]:
-    """Arrays run × evaluation (× irrep) for every metric, NaN until measured."""
+    """Return arrays run × evaluation (× irrep) for every metric, filled with NaN."""
     shape = (num_runs, num_evaluations)
     return {
         name: np.full(shape, np.nan, np.float32) for name in (*SCALARS, *COUNTS)
@@ -79,12 +79,12 @@ def results_of(
 def reevaluate(
     past: Round, programs: Programs | None = None, only_tables: bool = True
 ) -> list[CellResults] | None:
-    """Results of the cells of a round, their last evaluation made anew from its save.
+    """Return a round's results, the last evaluation redone from its checkpoint.
 
     Args:
         past: the round.
-        programs: those that rounds share; by default its own.
-        only_tables: make anew only what tables show (`repjax.metrics.IN_TABLES`).
+        programs: programs shared by rounds; by default the round's own.
+        only_tables: redo only the metrics in tables (`repjax.metrics.IN_TABLES`).
 
     Returns:
         The results; None if the round has not been trained to the end.
@@ -123,11 +123,11 @@ def read_networks(past: Round, step: int | None = None) -> tuple[int, RunState]:
 
     Args:
         past: the round.
-        step: that of a checkpoint or of a snapshot; by default the newest of the
-            checkpoints. AdamW's moments are those of the newest checkpoint.
+        step: step of a checkpoint or a snapshot; by default the newest checkpoint.
+            AdamW's moments are those of the newest checkpoint.
 
     Raises:
-        LookupError: there is neither; the message says which steps there are.
+        LookupError: there is neither; the message lists the available steps.
     """
     newest = latest_step(past)
     known = sorted({*snapshot_steps(past), *([] if newest is None else [newest])})
@@ -153,7 +153,7 @@ def read_state(past: Round, step: int) -> RunState:
 
 
 def runs_of_cell(past: Round, cell: CellConfig, state: RunState) -> RunState:
-    """Return the runs of one cell of a round, with no more than their own pairs."""
+    """Return the runs of one cell of a round, without padding of their pairs."""
     rows = past.rows(cell)
     mine = jax.tree.map(lambda x: x[rows], state)
     return mine.replace(train_pairs=mine.train_pairs[:, : num_pairs_of(cell)])

@@ -28,27 +28,27 @@ from repjax.storage.snapshots import save_snapshot
 
 
 class Stopped(Exception):
-    """The end for now, with what is trained saved: calling again goes on.
+    """Training has stopped early, with its state saved; calling again resumes it.
 
-    A signal asked for it, or another process holds the lease of a round.
+    The cause is a signal, or another process that holds the lease of a round.
     """
 
 
 def train_sweep(
     cells: Sequence[CellConfig], workdir: Path, progress: Progress
 ) -> Iterator[list[CellResults]]:
-    """Train round after round, and yield what the cells of each gave.
+    """Train round after round, and yield the results of the cells of each.
 
-    First come those that are finished, which are read back. A round goes on from its
-    newest checkpoint if it has one.
+    Finished cells come first, read from their files. A round resumes from its newest
+    checkpoint if it has one.
 
     Args:
-        cells: what to train.
+        cells: the cells to train.
         workdir: each cell gets the folder `workdir / cell.name`.
-        progress: is told how far the round is.
+        progress: receives reports of each round.
 
     Raises:
-        Stopped: SIGTERM or SIGINT came; everything trained so far is saved.
+        Stopped: SIGTERM or SIGINT arrived; everything trained so far is saved.
         ConfigError: a folder holds a cell with other settings.
     """
     for cell in cells:
@@ -88,14 +88,14 @@ def _told(cells: list[CellResults], progress: Progress) -> list[CellResults]:
 
 @contextlib.contextmanager
 def _locked(directory: Path) -> Iterator[Callable[[], None]]:
-    """`locked`, by the first host for all of them."""
+    """Lock a directory on the first host, for all hosts."""
     with contextlib.ExitStack() as stack:
         check = hosts.by_first(lambda: stack.enter_context(locked(directory)))
         yield check or (lambda: None)
 
 
 def claim_directory(cell: CellConfig, directory: Path) -> None:
-    """Writes the cell's settings into its folder, or checks those that are there.
+    """Write the cell's settings into its folder, or check the existing ones.
 
     Raises:
         ConfigError: the folder was begun with other settings.
@@ -125,7 +125,7 @@ def claim_directory(cell: CellConfig, directory: Path) -> None:
 
 
 def _set_damaged_results_aside(directory: Path) -> None:
-    """Results that cannot be read are made anew from the last checkpoint."""
+    """Move unreadable results aside, to be redone from the last checkpoint."""
     if CellResults.exists(directory):
         try:
             CellResults.load(directory)
@@ -142,12 +142,12 @@ def _train(
     signals: Sequence[int],
     programs: Programs,
 ) -> list[CellResults]:
-    """Train a round to the end, alone in its folder, and save what its cells gave."""
+    """Train a round to the end under its lock, and save the results of its cells."""
     directory = current.directory
     hosts.by_first(lambda: directory.mkdir(parents=True, exist_ok=True))
     try:
         with _locked(directory) as check_lock:
-            # Once more: another process may have been here before the lock was ours.
+            # Again: another process may have been here before we held the lock.
             for cell in current.cells:
                 claim_directory(cell, workdir / cell.name)
             folders = [workdir / cell.name for cell in current.cells]
@@ -183,10 +183,10 @@ def _loop(
     progress: Progress,
     signals: Sequence[int],
 ) -> list[CellResults]:
-    """Its order is fixed: chunk → evaluate if due → save if due → stop.
+    """Repeat, in this order: chunk → evaluate if due → save if due → stop.
 
-    An evaluation that is due when a signal came is left to the next call, since it may
-    take minutes; not the last, with which the round is done. Chunks may be cut
+    After a signal, an evaluation that is due is left to the next call, since it may
+    take minutes. The last one is not, because it completes the round. Chunks may be cut
     anywhere: the loop inside is the same program for every length, so the bits are
     those of an uncut run.
     """
@@ -194,7 +194,7 @@ def _loop(
     state, metrics, step = restore(ensemble, checkpoints, len(steps))
     due = int(np.searchsorted(steps, step))
     if due < len(steps) and np.isfinite(metrics["trained_steps"][:, due]).all():
-        due += 1  # it was measured before it was saved
+        due += 1  # this step was measured before it was saved
     progress.start(current.name, ensemble.num_runs, current.num_steps, step)
     if due:
         progress.measure({name: x[:, due - 1] for name, x in metrics.items()})
@@ -232,15 +232,15 @@ def _loop(
 
 
 _LONGEST = 30.0
-"""Seconds of training in a chunk of a cell in parts, at most."""
+"""Longest training in a chunk of a cell in parts, in seconds."""
 
 
 class _Pace:
-    """Length of the next chunk, so that each takes about `seconds`.
+    """Length of the next chunk, chosen so that each takes about `seconds`.
 
-    Longer if much of a chunk is spent on moving states (see `Parts`): then training
-    takes ten times as long as that, but no more than `_LONGEST` seconds, since signals
-    are looked at between chunks.
+    Chunks are longer if moving states takes much of them (see `Parts`): training then
+    takes ten times as long as the moves, but at most `_LONGEST` seconds, since signals
+    are checked between chunks.
     """
 
     def __init__(self, seconds: float):
@@ -249,18 +249,18 @@ class _Pace:
         self.steps = 1
 
     def learn(self, steps: int, seconds: float, overhead: float) -> None:
-        """From a chunk that took so long; the first one's time is compilation."""
+        """Update the length from a chunk's time; that of the first is compilation."""
         if self._compiled:
             rate = steps / max(seconds - overhead, 1e-6)
             wanted = rate * max(self._seconds, min(10 * overhead, _LONGEST))
-            # At most tenfold: a short chunk's rate says little.
+            # At most tenfold: the rate of a short chunk is inaccurate.
             self.steps = max(1, int(min(wanted, 10 * self.steps)))
         self._compiled = True
 
 
 @contextlib.contextmanager
 def _signals_noted() -> Iterator[list[int]]:
-    """The list of SIGTERM and SIGINT received inside; a second SIGINT interrupts."""
+    """Collect SIGTERM and SIGINT in a list; a second SIGINT interrupts."""
     received: list[int] = []
 
     def note(number, _frame):

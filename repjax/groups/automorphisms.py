@@ -6,7 +6,7 @@ from functools import lru_cache
 from math import log
 
 import numpy as np
-from jaxtyping import Bool, Float, Int, UInt64
+from jaxtyping import Bool, Float, Int, Integer, UInt64
 
 from repjax.groups.group import Factorisation, Group
 
@@ -118,7 +118,7 @@ def orbits_of_characters(
     return np.unique(first, return_inverse=True)[1]
 
 
-def _hash(*numbers: Int[np.ndarray, "#group"]) -> UInt64[np.ndarray, " group"]:
+def _hash(*numbers: Integer[np.ndarray, " group"]) -> UInt64[np.ndarray, " group"]:
     """Return a hash of the numbers of each element, the same on all machines."""
     mixed = np.zeros(1, np.uint64)
     for part in numbers:

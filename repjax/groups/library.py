@@ -86,6 +86,13 @@ def library_group(order: int, number: int) -> Group:
     return Group(entry.name, generate(generators, order)[1])
 
 
+def structure_of(name: str) -> str | None:
+    """Return the structure of the group called "SmallGroup(16,3)"; None of others."""
+    match = re.fullmatch(r"SmallGroup\(([0-9]+),([0-9]+)\)", name)
+    entries = small_groups().get(int(match[1]), ()) if match else ()
+    return next((entry.structure for entry in entries if entry.name == name), None)
+
+
 def _in_our_names(structure: str) -> str:
     """Return GAP's description as names go here: D<2n> is D<n>, "C2 x C2" "C2xC2"."""
     halved = re.sub(r"\bD(\d+)", lambda match: f"D{int(match[1]) // 2}", structure)

@@ -75,8 +75,11 @@ def folder_name(name: str) -> str:
 
 
 def tidy(name: str) -> str:
-    """Return a name without the blanks in "SmallGroup(21, 1)" or "C2 x C4"."""
-    return name if is_group_file(name) else re.sub(r"\s+", "", name)
+    """Return a name without the blanks of "SmallGroup(21, 1)" or "C2 x C4"."""
+    if is_group_file(name):
+        return name
+    name = re.sub(r"\s+(x|wr)\s+", r"\1", name)
+    return re.sub(r"\s*([(),:^])\s*", r"\1", name)
 
 
 def _parse_product(text: str, name: str) -> tuple[Group, str]:

@@ -36,7 +36,7 @@ def signatures(
     if len({*map(repr, found)}) == len(found):
         return found
     orbits = orbits_of_characters(group, characters)
-    for k, signature in enumerate(found):
+    for signature in found.copy():
         together = [j for j, other in enumerate(found) if other[:3] == signature]
         if len({*orbits[together].tolist()}) > 1:
             finer = _marked_values(group, characters[together])

@@ -17,7 +17,7 @@ ARCHITECTURES: dict[str, type[Model]] = {
 
 
 def build_model(cell: CellConfig, order: int) -> Model:
-    """The network of a cell over a group of `order` elements."""
+    """Build the network of a cell for a group of `order` elements."""
     sizes = {
         field.name: getattr(cell.sizes, field.name)
         for field in dataclasses.fields(cell.sizes)

@@ -1,6 +1,6 @@
 """Look-ups of table rows for pairs of elements, and their gradients.
 
-The gradients give the same bits every time.
+The gradients are reproducible bit for bit.
 """
 
 import jax
@@ -9,18 +9,18 @@ import jax.numpy as jnp
 from repjax.typing import Array, Float, Int
 
 Tables = dict[str, Array]
-"""All that the pairs of one network need: tables over elements, weights as read."""
+"""Data that a network applies to pairs: tables over elements, and weights."""
 
 
 def sum_by_index(
     values: Float[Array, "pair hidden"], index: Int[Array, " pair"], size: int
 ) -> Float[Array, "size hidden"]:
-    """Row i of the result is the sum of `values` where `index` is i.
+    """Sum `values` by `index`: row i of the result is the sum where `index` is i.
 
-    On a CPU a scatter-add in order of the pairs, nearly free. On accelerators a
-    scatter-add is atomic, so its rounding changes from call to call; there the sum is
-    a product with a one-hot matrix, in the precision of all products: reproducible, and
-    about as many operations as the logits.
+    On a CPU this is a scatter-add in order of the pairs, nearly free. On accelerators a
+    scatter-add is atomic, so its rounding changes from call to call; there the sum is a
+    product with a one-hot matrix, in the precision of all products. It is reproducible,
+    and takes about as many operations as the logits.
     """
 
     def scatter(values, index):
@@ -37,7 +37,7 @@ def sum_by_index(
 def lookup(
     table: Float[Array, "group hidden"], index: Int[Array, " pair"]
 ) -> Float[Array, "pair hidden"]:
-    """`table[index]`, differentiable in the table by `sum_by_index`."""
+    """Return `table[index]`, whose gradient is computed by `sum_by_index`."""
     return table[index]
 
 
@@ -56,10 +56,10 @@ lookup.defvjp(_forward, _backward)
 def columns(
     transposed: Float[Array, "vocab hidden"], rows: Float[Array, "pair hidden"]
 ) -> Float[Array, "vocab pair"]:
-    """`rows @ transposed.T`, transposed: a column for each pair.
+    """Return `(rows @ transposed.T).T`: a column for each pair.
 
-    A reduction over classes then runs over whole vectors of pairs, and this product and
-    the two of its gradient read both factors as they lie in memory. On a CPU, for S5,
-    all three reach 150 to 170 of 180 GFLOP/s; with a row for each pair, 90 to 130.
+    Reductions over classes then work on whole vectors of pairs, and this product and
+    the two of its gradient read both factors in memory order. On a CPU, for S5, all
+    three reach 150 to 170 of 180 GFLOP/s; with a row for each pair, 90 to 130.
     """
     return jax.lax.dot_general(transposed, rows, (((1,), (1,)), ((), ())))

@@ -18,7 +18,7 @@ class Mlp(Model):
     """One hidden ReLU layer on two concatenated embeddings, no biases.
 
     Attributes:
-        order: of the group.
+        order: order of the group.
         embed_dim: e, width of each factor's embedding.
         hidden_dim: number of neurons.
     """
@@ -27,7 +27,7 @@ class Mlp(Model):
     hidden_dim: int = 128
 
     def setup(self):
-        """N(0, 1/width) for every tensor, width being the one it is divided by."""
+        """Draw tensors from N(0, 1/width): e for embeddings, else the input width."""
 
         def weight(name: str, rows: int, columns: int, width: int) -> Array:
             return self.param(
@@ -43,7 +43,7 @@ class Mlp(Model):
     def factors(
         self,
     ) -> tuple[Float[Array, "group hidden"], Float[Array, "group hidden"]]:
-        """A and B: what the hidden layer receives from the left and right factor."""
+        """Return A and B, the hidden layer's inputs from the left and right factor."""
         return (
             self.W_x @ self.W[: self.embed_dim],
             self.W_y @ self.W[self.embed_dim :],
@@ -52,15 +52,15 @@ class Mlp(Model):
     def neuron_inputs(
         self,
     ) -> tuple[Float[Array, "group hidden"], Float[Array, "group hidden"]]:
-        """What each neuron receives from a and from b."""
+        """Return the input of each neuron from a and from b."""
         return self.factors()
 
     def unembedding(self) -> Float[Array, "hidden vocab"]:
-        """U: hidden layer → logits."""
+        """Return U: hidden layer → logits."""
         return self.W_U
 
     def tables(self) -> Tables:
-        """A, B and Uᵀ."""
+        """Return A, B and Uᵀ."""
         from_left, from_right = self.factors()
         return {"left": from_left, "right": from_right, "readout": self.W_U.T}
 
@@ -68,7 +68,7 @@ class Mlp(Model):
     def hidden(
         self, tables: Tables, left: Int[Array, " pair"], right: Int[Array, " pair"]
     ) -> Float[Array, "pair hidden"]:
-        """Activations h[a, b] after the nonlinearity."""
+        """Return activations h[a, b] after the nonlinearity."""
         from_left, from_right = tables["left"], tables["right"]
         return self.combine(lookup(from_left, left), lookup(from_right, right))
 
@@ -76,14 +76,14 @@ class Mlp(Model):
     def logits(
         self, tables: Tables, left: Int[Array, " pair"], right: Int[Array, " pair"]
     ) -> Float[Array, "vocab pair"]:
-        """Logits of each pair, a column each."""
+        """Return the logits, a column for each pair."""
         return columns(tables["readout"], self.hidden(tables, left, right))
 
     @nn.nowrap
     def combine(
         self, left: Float[Array, "pair hidden"], right: Float[Array, "pair hidden"]
     ) -> Float[Array, "pair hidden"]:
-        """The nonlinearity, which joins what comes from a and from b."""
+        """Apply the nonlinearity to the inputs from a and from b."""
         return nn.relu(left + right)
 
 
@@ -94,5 +94,5 @@ class Bilinear(Mlp):
     def combine(
         self, left: Float[Array, "pair hidden"], right: Float[Array, "pair hidden"]
     ) -> Float[Array, "pair hidden"]:
-        """A[a] ⊙ B[b]."""
+        """Return A[a] ⊙ B[b]."""
         return jnp.multiply(left, right)

@@ -2,8 +2,8 @@
 
 Tokens are a, b, "="; logits are read at "=" only. There the query is one vector per
 head, so keys, values and scores are tables over group elements, and a pair costs three
-softmax weights per head, a sum of three values and the MLP. Same function as running
-all positions; tested against that.
+softmax weights per head, a sum of three values and the MLP. The function is the same
+as with all positions, and is tested against that.
 """
 
 import flax.linen as nn
@@ -34,7 +34,7 @@ class Transformer(Model):
     init_std: float | Scalar = 0.8 * 128**-0.5
 
     def setup(self):
-        """Tensors in TransformerLens's shapes, all of one standard deviation."""
+        """Draw tensors in TransformerLens's shapes, all with one standard deviation."""
         normal = nn.initializers.normal(self.init_std)
         heads, model, head = self.num_heads, self.d_model, self.d_head
         self.W_E = self.param("W_E", normal, (self.order + 1, model))
@@ -50,13 +50,13 @@ class Transformer(Model):
     def factors(
         self,
     ) -> tuple[Float[Array, "group model"], Float[Array, "group model"]]:
-        """A and B: the embedding of the elements, one table for both factors."""
+        """Return A and B: the embedding of the elements, shared by both factors."""
         return self.W_E[: self.order], self.W_E[: self.order]
 
     def neuron_inputs(
         self,
     ) -> tuple[Float[Array, "group hidden"], Float[Array, "group hidden"]]:
-        """What each neuron receives from a, averaged over b, and from b over a."""
+        """Return each neuron's input from a, averaged over b, and from b, over a."""
         tables, everyone = self.tables(), jnp.arange(self.order)
 
         def mean_for(element):
@@ -71,16 +71,16 @@ class Transformer(Model):
         return from_left @ self.W_in, from_right @ self.W_in
 
     def unembedding(self) -> Float[Array, "hidden vocab"]:
-        """U: MLP activations → logits, past the residual stream."""
+        """Return U: MLP activations → logits, through the residual stream."""
         return self.W_out @ self.W_U
 
     def tables(self) -> Tables:
-        """Scores and values of every token, and the weights behind them.
+        """Return scores and values of every token, and the weights applied to them.
 
         Weights with no nonlinearity between them are multiplied here, once, where that
-        leaves less to do for each pair: W_O·W_in always, W_O and W_out with W_U for
-        groups of fewer than 160 elements, in the paper's sizes. A pair of S5 then takes
-        13 % fewer operations, one of A5 33 %.
+        saves work for each pair: W_O·W_in always, W_O and W_out with W_U for groups of
+        fewer than 160 elements, at the paper's sizes. A pair of S5 then takes 13 %
+        fewer operations, a pair of A5 33 %.
         """
         elements, equals = self.W_E[:-1], self.W_E[-1:] + self.W_pos[2:]
         query = jnp.einsum("m,hmd->hd", equals[0], self.W_Q) * self.d_head**-0.5
@@ -114,14 +114,14 @@ class Transformer(Model):
     def hidden(
         self, tables: Tables, left: Int[Array, " pair"], right: Int[Array, " pair"]
     ) -> Float[Array, "pair hidden"]:
-        """MLP activations h[a, b] at "=" after the ReLU."""
+        """Return MLP activations h[a, b] at "=" after the ReLU."""
         return self._activations(tables, self._mixed(tables, left, right)).T
 
     @nn.nowrap
     def logits(
         self, tables: Tables, left: Int[Array, " pair"], right: Int[Array, " pair"]
     ) -> Float[Array, "vocab pair"]:
-        """Logits of each pair at "=", a column each."""
+        """Return the logits at "=", a column for each pair."""
         mixed = self._mixed(tables, left, right)
         written = jnp.concatenate([mixed.T, self._activations(tables, mixed)])
         if "write" in tables:
@@ -132,7 +132,7 @@ class Transformer(Model):
     def attend(
         self, tables: Tables, left: Int[Array, " pair"], right: Int[Array, " pair"]
     ) -> Float[Array, "pair model"]:
-        """Residual stream at "=" after attention."""
+        """Return the residual stream at "=" after attention."""
         return tables["equals"] + self._mixed(tables, left, right) @ tables["W_O"]
 
     @nn.nowrap
@@ -145,7 +145,7 @@ class Transformer(Model):
     def _mixed(
         self, tables: Tables, left: Int[Array, " pair"], right: Int[Array, " pair"]
     ) -> Float[Array, "pair values"]:
-        """Values at "=" as its attention mixes them, one head after the other."""
+        """Return the attention-weighted sum of values at "=", heads concatenated."""
         score_equals = tables["score_equals"]
         scores = jnp.stack(
             [

@@ -1,7 +1,7 @@
-"""Reads the folders in which the paper's authors published their networks.
+"""Read the folders in which the paper's authors published their networks.
 
-Each holds cfg.json and model.pt, a PyTorch state dict: torch is imported when the first
-is read.
+Each folder holds cfg.json and model.pt, a PyTorch state dict; torch is imported only
+when one is read.
 """
 
 import importlib.util
@@ -27,11 +27,11 @@ NOT_READABLE = "model.pt: not a readable PyTorch state dict"
 
 @dataclass(frozen=True, eq=False)
 class PublishedRun:
-    """One network, its elements in our order.
+    """One published network, with group elements in our order.
 
     Attributes:
-        directory: where it came from.
-        cell: its settings, with its seed alone.
+        directory: folder that it was read from.
+        cell: its settings, with a single seed.
         weights: by our names, float32.
         train_pairs: increasing indices a·n + b.
     """
@@ -43,16 +43,16 @@ class PublishedRun:
 
 
 def require_torch() -> None:
-    """Raises `ConfigError` if torch is not installed."""
+    """Raise `ConfigError` if torch is not installed."""
     if importlib.util.find_spec("torch") is None:
         raise ConfigError(
-            "torch is not installed, which reads published weights; "
+            "torch is not installed, but needed to read published weights; "
             "use pip install -e '.[torch]'"
         )
 
 
 def read_run(directory: Path) -> PublishedRun:
-    """The network in a folder of the authors'.
+    """Read the network in one of the authors' folders.
 
     Raises:
         ConfigError: a file is missing, damaged, or of another kind.
@@ -71,7 +71,7 @@ def read_run(directory: Path) -> PublishedRun:
 
 
 def read_cfg(directory: Path) -> CellConfig:
-    """The cell, of a single seed, in cfg.json."""
+    """Read cfg.json as a cell of a single seed."""
     try:
         return parse_cfg(json.loads((directory / "cfg.json").read_text()))
     except OSError as error:
@@ -83,7 +83,7 @@ def read_cfg(directory: Path) -> CellConfig:
 
 
 def read_tensors(path: Path) -> dict[str, np.ndarray]:
-    """The floating-point tensors of a state dict, in float32; runs no code in it."""
+    """Read a state dict's floating-point tensors as float32, running no code in it."""
     import torch
 
     if not path.is_file():
@@ -93,21 +93,21 @@ def read_tensors(path: Path) -> dict[str, np.ndarray]:
         if not isinstance(state, dict):
             raise ConfigError(f"{NOT_READABLE}: it holds a {type(state).__name__}")
         return {
-            str(name): tensor.detach().float().numpy()  # of sparse ones there is none
+            str(name): tensor.detach().float().numpy()  # fails if sparse
             for name, tensor in state.items()
             if isinstance(tensor, torch.Tensor) and tensor.is_floating_point()
         }
     except ConfigError:
         raise
-    except Exception as error:  # pickle, zip and torch each have their own
-        # Not torch's words: they advise to run whatever code the file holds.
+    except Exception as error:  # pickle, zip and torch each raise their own
+        # Not torch's message, which advises running whatever code the file holds.
         raise ConfigError(f"{NOT_READABLE}: {type(error).__name__}") from None
 
 
 def check_weights(
     tensors: dict[str, np.ndarray], cell: CellConfig
 ) -> dict[str, np.ndarray]:
-    """The weights of a cell by our names; other tensors are left-overs."""
+    """Return a cell's weights by our names; reject biases that are not zero."""
     weights = {}
     for ours, shape in cell.sizes.weights(group_order(cell.group)).items():
         theirs = tensor_name(cell.architecture, ours)
@@ -117,7 +117,7 @@ def check_weights(
         if weights[ours].shape != shape:
             raise ConfigError(
                 f"model.pt: {theirs} has shape {weights[ours].shape}; "
-                f"{shape} is that of {cell.group} {cell.architecture}"
+                f"{cell.group} {cell.architecture} needs {shape}"
             )
         if not np.isfinite(weights[ours]).all():
             raise ConfigError(f"model.pt: {theirs} holds numbers that are not finite")
@@ -130,10 +130,10 @@ def check_weights(
 def train_pairs(
     cell: CellConfig, index: Int[np.ndarray, " group"]
 ) -> Int[np.ndarray, " train"]:
-    """The pairs that a run was trained on, in our numbers.
+    """Return the pairs that a run was trained on, as indices in our order.
 
     Args:
-        cell: the run.
+        cell: cell of the run.
         index: our index of each element in the authors' order.
     """
     import torch

@@ -1,4 +1,4 @@
 """Tables, figures and the page, from finished results alone.
 
-`story.py` is what is told, `figures/` how it is drawn, `templates/` the page. No jax.
+`story.py` holds the data, `figures/` draws them, `templates/` makes the page. No jax.
 """

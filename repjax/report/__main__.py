@@ -1,10 +1,10 @@
-"""Says what the networks of one or many workdirs learned: numbers, figures, one page.
+"""Report what the networks of one or more workdirs learned: numbers, figures, a page.
 
 python -m repjax.report --workdir=DIR [--workdir=DIR2 …] [--out=DIR] [--networks=4]
     [--panels=8] [--cells=PATTERN] [--step=N]
 
-Into --out go analysis.json, figures/ and index.html. Runs that differ in their seed
-alone are told of together, from whatever workdirs.
+Writes analysis.json, figures/ and index.html to --out. Runs that differ only in their
+seed are reported together, even from different workdirs.
 """
 
 import sys
@@ -34,7 +34,7 @@ from repjax.storage.workdirs import (
     wanted_seeds,
 )
 
-if TYPE_CHECKING:  # jax, only once there is something to read
+if TYPE_CHECKING:  # imports jax, needed only once there is something to read
     from repjax.dissection import FinishedCell, Networks
 
 NETWORKS_EACH = 4
@@ -58,8 +58,8 @@ _OUT = flags.DEFINE_string(
 _NETWORKS = flags.DEFINE_string(
     "networks",
     None,
-    "How many networks of each cell to take apart, those that generalised first; by "
-    "default 4, none of more than 40 cells.",
+    "How many networks of each cell to take apart, generalised runs first; by default "
+    "4, or none with more than 40 cells.",
     flag_values=_FLAGS,
 )
 
@@ -68,13 +68,13 @@ _PANELS = flags.DEFINE_string(
     "panels",
     None,
     "How many runs of each cell get figures of their own, those taken apart first; by "
-    "default 8, none if more than 8 cells have figures.",
+    "default 8, or none if more than 8 cells have figures.",
     flag_values=_FLAGS,
 )
 _CELLS = flags.DEFINE_string(
     "cells",
     None,
-    "Cells that get figures, such as 'S5_*'; by default all, none of more than 40.",
+    "Cells that get figures, such as 'S5_*'; by default all, or none of more than 40.",
     flag_values=_FLAGS,
 )
 
@@ -82,13 +82,13 @@ _CELLS = flags.DEFINE_string(
 _STEP = flags.DEFINE_string(
     "step",
     None,
-    "The step at which networks are taken apart, one with a snapshot; else the last.",
+    "Step at which networks are taken apart, one with a snapshot; by default the last.",
     flag_values=_FLAGS,
 )
 
 
 def main() -> None:
-    """Trajectories and checkpoints → analysis.json, figures, index.html."""
+    """Turn trajectories and checkpoints into analysis.json, figures and index.html."""
     if not _WORKDIRS.value:
         raise ConfigError("--workdir: missing; use a directory that was trained in")
     num_networks = _count("--networks", _NETWORKS.value)
@@ -128,7 +128,7 @@ def main() -> None:
 
 
 def _count(flag: str, text: str | None) -> int | None:
-    """The number that a flag gives, None if it is not given."""
+    """Return the value of a flag as a number, None if it is not given."""
     if text is None:
         return None
     if not text.isdecimal():
@@ -139,7 +139,7 @@ def _count(flag: str, text: str | None) -> int | None:
 
 
 def read_manifests(workdirs: Iterable[Path]) -> dict[str, Any]:
-    """Manifest of each workdir that has one, by the workdir as it was given."""
+    """Return the manifest of each workdir that has one, by the workdir as given."""
     paths = {str(workdir): workdir / "manifest.json" for workdir in workdirs}
     return {name: read_json(path) for name, path in paths.items() if path.is_file()}
 
@@ -155,8 +155,8 @@ def build_report(
     Args:
         directories: folders of finished cells.
         num_networks: how many networks of each story are taken apart, at most.
-        manifests: of their workdirs.
-        step: at which they are taken apart, by default the last.
+        manifests: manifests of their workdirs.
+        step: step at which they are taken apart, by default the last.
     """
     from repjax.dissection import Networks
 
@@ -170,7 +170,7 @@ def build_report(
     for merged in merge([cell.results for cell in cells]):
         story = _tell(merged, cells, num_networks)
         same = sum(s.results.cell.name == story.name for s in stories)
-        if same:  # imported beside trained, or two table files of one name
+        if same:  # imported and trained, or two table files of one name
             story = replace(story, name=f"{story.name}_{same + 1}")
         if merged.repeated:
             seeds = ", ".join(map(str, merged.repeated))
@@ -183,7 +183,7 @@ def build_report(
 def _open(
     directory: Path, step: int | None, networks: "Networks"
 ) -> "FinishedCell | None":
-    """The cell in a folder; None, and a line on stderr, if it is not finished."""
+    """Open the cell in a folder; None, and a line on stderr, if it is not finished."""
     from repjax.dissection import FinishedCell
 
     try:
@@ -201,7 +201,7 @@ def _open(
 
 
 def _tell(merged: Merged, cells: Sequence["FinishedCell"], num_networks: int) -> Story:
-    """The story of runs that belong together."""
+    """Return the story of merged runs."""
     results = merged.results
     group = cells[merged.sources[0][0]].group
     generalised_first = np.argsort(~results.generalised, kind="stable").tolist()

@@ -1,8 +1,8 @@
-"""analysis.json: every run's four steps, course and order, and the statistics of all.
+"""analysis.json: the analysis and course of every run, and statistics over runs.
 
 {"version", "cells", "runs", "periodic_table"}. Losses are in nats, shares in [0, 1],
-steps in optimiser steps; null stands for what was not measured or does not exist. All
-names are those of docs/metrics.md.
+steps in optimiser steps; null stands for values that were not measured or do not exist.
+All names are those of docs/metrics.md.
 """
 
 import json
@@ -47,20 +47,20 @@ PROGRESS = {
 """Measures of single irreps along training; trajectory.npz has them all."""
 
 PROGRESS_DIGITS = 5
-"""Of what was measured along training: a run of 100 evaluations then takes 50 KB."""
+"""Digits of measures along training: a run of 100 evaluations then takes 50 KB."""
 
 CLUSTERS = {"rho_a": "cluster_a", "rho_b": "cluster_b", "rho_ab": "cluster_ab"}
 
 
 def write_analysis(report: Report, directory: Path) -> tuple[Path, ...]:
-    """Writes `directory`/analysis.json: the same report gives the same bytes."""
+    """Write `directory`/analysis.json; the same report gives the same bytes."""
     path = Path(directory) / "analysis.json"
     write_text(path, _lines(analysis(report)))
     return (path,)
 
 
 def _lines(content: Mapping[str, Any]) -> str:
-    """JSON with a line for each cell, run and square, so that versions compare."""
+    """Return JSON with a line per cell, run and square, so that diffs are readable."""
 
     def compact(value: Any) -> str:
         return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
@@ -75,7 +75,7 @@ def _lines(content: Mapping[str, Any]) -> str:
 
 
 def analysis(report: Report) -> dict[str, Any]:
-    """The content of analysis.json."""
+    """Return the content of analysis.json."""
     return {
         "version": __version__,
         "cells": [_cell(story) for story in report.stories],
@@ -93,7 +93,7 @@ def analysis(report: Report) -> dict[str, Any]:
 
 
 def run_numbers(story: Story, run: int) -> dict[str, Any]:
-    """Everything known of one run at its end, and the course of its training."""
+    """Return the final numbers of one run, and the course of its training."""
     results = story.results
     course = story.courses[run]
 
@@ -138,12 +138,12 @@ def run_numbers(story: Story, run: int) -> dict[str, Any]:
 
 
 def _final(story: Story, metric: str, run: int) -> Any:
-    """A metric of a run at its end: a number, or one by irrep; null if unknown."""
+    """Return the final value of a metric, or its values by irrep; null if unknown."""
     return _numbers(story.results.metrics[metric][run, -1])
 
 
 def _numbers(values: Any) -> Any:
-    """Floats as JSON has them: NaN and infinity, which it has not, as null."""
+    """Convert floats for JSON, which has no NaN and infinity: they become null."""
     if np.ndim(values):
         return [_numbers(value) for value in values]
     value = float(values)
@@ -155,7 +155,7 @@ def _count(value: float | None) -> int | None:
 
 
 def _loss(story: Story, run: int) -> float | None:
-    """Over all pairs: the mean of train and test loss, weighted by their pairs."""
+    """Loss over all pairs: the mean of train and test loss, weighted by their pairs."""
     train, test = (_final(story, f"{name}_loss", run) for name in ("train", "test"))
     if train is None or test is None:
         return None
@@ -196,7 +196,7 @@ def _course(course: Course) -> dict[str, Any]:
 def _progress(story: Story, run: int) -> dict[str, Any] | None:
     """Progress measures at every evaluation; null where the past is unknown.
 
-    Of single irreps, only those that the run learned, if only for a time.
+    Measures by irrep include only irreps that the run learned, if only for a time.
     """
     results = story.results
     if not story.courses[run].has_past:
@@ -226,7 +226,7 @@ def _progress(story: Story, run: int) -> dict[str, Any] | None:
 def _clusters(
     neurons: Mapping[str, float | None], shares: Mapping[str, dict[str, Any]]
 ) -> dict[str, dict[str, Any]] | None:
-    """Irrep → its cluster, for those that have one; null where none was looked for."""
+    """Return the clusters that have neurons, by irrep; None if not measured."""
     if None in neurons.values():
         return None
     return {

@@ -1,8 +1,8 @@
-"""Merge runs that differ in nothing but their seed, from any number of workdirs.
+"""Merge runs that differ only in their seed, from any number of workdirs.
 
-Shards, later seeds and other workdirs of one group, architecture and settings become
-one; a seed that comes again is the same run again, and counts once. Networks that were
-imported, whose past is unknown, stay apart.
+Shards, later seeds and other workdirs with the same group, architecture and settings
+are merged. A repeated seed is the same run and counts once. Imported networks, whose
+past is unknown, are kept separate.
 """
 
 from collections.abc import Sequence
@@ -23,11 +23,11 @@ class Merged:
     """Runs of one group, architecture and settings.
 
     Attributes:
-        results: of all runs, seeds increasing; named by what varies between the cells
-            of the same group and architecture. Steps are those of all its cells; a
-            metric is NaN where a run was not measured.
-        sources: of each run, the index of its cell and its index in that.
-        repeated: seeds that came again.
+        results: results of all runs, by increasing seed; named by the settings that
+            vary between cells of the same group and architecture. Steps are those of
+            all its cells; a metric is NaN where a run was not measured.
+        sources: for each run, the index of its cell and its index in that cell.
+        repeated: seeds that occurred more than once.
     """
 
     results: CellResults
@@ -36,12 +36,12 @@ class Merged:
 
 
 def merge(cells: Sequence[CellResults]) -> tuple[Merged, ...]:
-    """All runs of `cells`, by group, architecture and what varies."""
+    """Merge the runs of `cells` by group, architecture and settings."""
     parts: dict[tuple, list[int]] = {}
     for index, results in enumerate(cells):
         settings = tuple(_settings(results).items())
         imported = not has_past(results).any()
-        # A table file called A5.csv may hold any group: never a part of A5's cell.
+        # A file called A5.csv may hold any group, so it never joins A5's cell.
         from_file = results.cell.group != results.group_name
         key = (results.group_name, from_file, results.irreps, settings, imported)
         parts.setdefault(key, []).append(index)
@@ -54,7 +54,7 @@ def merge(cells: Sequence[CellResults]) -> tuple[Merged, ...]:
 
 
 def _settings(results: CellResults) -> dict[str, Any]:
-    """Every setting that training depends on, by dotted key; the seed apart."""
+    """Return every setting that training depends on but the seed, by dotted key."""
     cell = results.cell
     apart = {*NOT_TRAINING, "group", "swept"}
     return flatten(
@@ -67,7 +67,7 @@ def _settings(results: CellResults) -> dict[str, Any]:
 
 
 def _named(results: CellResults, others: Sequence[CellResults]) -> CellResults:
-    """`results` as a cell that is swept over what tells it from `others`."""
+    """Return `results`, swept over the settings that distinguish it from `others`."""
     mine = _settings(results)
     rivals = [
         _settings(other)
@@ -85,7 +85,7 @@ def _named(results: CellResults, others: Sequence[CellResults]) -> CellResults:
 
 
 def _join(cells: Sequence[CellResults], indices: Sequence[int]) -> Merged:
-    """The runs of cells with equal settings as one table."""
+    """Join the runs of cells with equal settings."""
     source: dict[int, tuple[int, int]] = {}
     repeated = set()
     for index in indices:

@@ -1,8 +1,7 @@
 """index.html: the whole report as one page that needs no network and no script.
 
-It holds all tables, the periodic table and, for each cell, its figures and a panel for
-each of some runs. The templates escape all text; only figures, which this package drew,
-are taken as they are.
+It holds all tables, the periodic table and, for each cell, its figures and panels of
+some of its runs. The templates escape all text except figures, which this package drew.
 """
 
 import json
@@ -15,6 +14,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from repjax.groups.library import structure_of
 from repjax.metrics import GENERALISED, KEY_SIMILARITY, LEARNED_SIMILARITY
 from repjax.report.figures.gallery import FEW_CELLS, Gallery, heading_of, network_of
 from repjax.report.figures.look import COLOUR_NAMES, DARK, plain
@@ -38,11 +38,11 @@ class Panel:
 
     Attributes:
         anchor: id of the panel.
-        title: whose it is.
+        title: cell and seed.
         facts: names and values.
-        tables: numbers of each irrep.
+        tables: numbers by irrep.
         pictures: figures of its training and of the trained network.
-        has_past: whether there are curves.
+        has_past: whether there are training curves.
     """
 
     anchor: str
@@ -58,15 +58,15 @@ class Section:
     """Section of one cell.
 
     Attributes:
-        name: of the cell.
+        name: name of the cell.
         anchor: id of the section.
-        title: group, architecture and what was swept.
+        title: group, architecture and swept settings.
         summary: one sentence.
         seeds: a row per run, with links to the panels.
         tables: statistics over the runs.
         pictures: figures over the runs.
-        panels: of single runs.
-        config: as JSON.
+        panels: panels of single runs.
+        config: config of the cell, as JSON.
     """
 
     name: str
@@ -81,7 +81,7 @@ class Section:
 
 
 def write_page(report: Report, gallery: Gallery, directory: Path) -> Path:
-    """Writes `directory`/index.html."""
+    """Write `directory`/index.html."""
     environment = Environment(
         loader=PackageLoader("repjax.report"),
         autoescape=True,
@@ -168,12 +168,17 @@ def _panel(story: Story, run: int, cell: str, pictures: Sequence[Picture]) -> Pa
 
 
 def _groups(report: Report) -> list[dict[str, Any]]:
-    """Squares of the periodic table by group."""
+    """Return the squares of the periodic table by group."""
     groups: dict[tuple[int, str], list] = {}
     for square in report.squares:
         groups.setdefault((square.order, square.group), []).append(square)
     return [
-        {"name": name, "order": order, "squares": squares}
+        {
+            "name": name,
+            "order": order,
+            "structure": structure_of(name),
+            "squares": squares,
+        }
         for (order, name), squares in groups.items()
     ]
 

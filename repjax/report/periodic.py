@@ -1,7 +1,7 @@
 """The periodic table: a square for every non-trivial irrep of every group.
 
-Of each irrep it says how often runs that generalised learned it, when, and how much of
-the network it then explains; pooled over architectures and settings, and apart.
+It shows how often runs that generalised learned each irrep, when, and how much of the
+network it then explains, pooled over architectures and settings and for each of them.
 """
 
 from collections.abc import Sequence
@@ -30,7 +30,7 @@ class Square:
         explained_hidden: share of the variance of the hidden layer in ρ(a), ρ(b) and
             ρ(ab), mean over the runs in which it is key, in [0, 1].
         explained_logits: squared logit similarity, likewise.
-        by_story: name of a story → the square of its runs alone; empty in these.
+        by_story: name of a story → square of its runs alone, whose `by_story` is empty.
     """
 
     group: str
@@ -50,10 +50,10 @@ class Member:
     """One story's part in the periodic table.
 
     Attributes:
-        name: of the story.
-        results: its runs.
-        order: of the group.
-        types: of its irreps.
+        name: name of the story.
+        results: results of its runs.
+        order: order of the group.
+        types: types of its irreps.
     """
 
     name: str
@@ -63,7 +63,7 @@ class Member:
 
 
 def periodic_table(members: Sequence[Member]) -> tuple[Square, ...]:
-    """Squares by order and name of the group, in each by the order of its irreps."""
+    """Return the squares, by order and name of the group, then in order of irreps."""
     groups: dict[tuple[int, str, tuple[str, ...]], list[Member]] = {}
     for member in members:
         key = (member.order, member.results.group_name, member.results.irreps)
@@ -80,7 +80,7 @@ def periodic_table(members: Sequence[Member]) -> tuple[Square, ...]:
 
 
 def _square(members: Sequence[Member], index: int) -> Square:
-    """One irrep over the runs of all these members, which share a group."""
+    """Return the square of one irrep, over the runs of members that share a group."""
     first = members[0]
     counted = [member.results.generalised for member in members]
     key = [
@@ -89,7 +89,7 @@ def _square(members: Sequence[Member], index: int) -> Square:
     ]
 
     def pool(values: Sequence[np.ndarray]) -> np.ndarray:
-        """Of the runs in which it is key, what was measured."""
+        """Collect the measured values of the runs in which the irrep is key."""
         chosen = [run[mask] for run, mask in zip(values, key, strict=True)]
         pooled = np.concatenate(chosen).astype(float)
         return pooled[np.isfinite(pooled)]

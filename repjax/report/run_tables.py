@@ -13,11 +13,11 @@ from repjax.report.tables import Cell, Table, decimal, number, percent, step
 from repjax.statistics.phases import Course
 
 MAX_IRREPS = 12
-"""Of a group with more irreps, only those that the run learned are listed."""
+"""For groups with more irreps, only those that the run learned are listed."""
 
 
 def fact_list(story: Story, run: int) -> list[tuple[str, str]]:
-    """The run as a whole: names and values."""
+    """Return the overall numbers of a run, as names and values."""
     results, course = story.results, story.courses[run]
 
     def final(name: str) -> SupportsFloat | None:
@@ -84,7 +84,7 @@ ABLATIONS = {
 
 
 def irrep_tables(story: Story, run: int) -> list[Table]:
-    """The four steps of the paper, irrep by irrep."""
+    """Return tables of the paper's four steps, by irrep."""
     results = story.results
     shown = shown_irreps(results, run)
     if len(results.irreps) <= MAX_IRREPS:
@@ -124,7 +124,7 @@ def irrep_tables(story: Story, run: int) -> list[Table]:
         "What each irrep explains",
         ["Irrep", "Dimension, type", "Learned at", *present(EXPLAINED)],
         [[*name, *cells(EXPLAINED, i)] for name, i in zip(names, rows, strict=True)],
-        f"Irreps that this run never learned, left out: {rest}." if rest else "",
+        f"Irreps that this run never learned are left out: {rest}." if rest else "",
     )
     tables = [explained]
     if "cluster_neurons" in final:

@@ -14,13 +14,13 @@ COLUMNS = ("group", "architecture", "seed", "steps", "key_irreps", *SCALARS)
 
 
 def write_seeds(results: Iterable[CellResults], directory: Path) -> Path:
-    """Writes `directory`/seeds.csv, with every run as it ended.
+    """Write `directory`/seeds.csv, with the final numbers of every run.
 
-    Rows stand by group, architecture, settings and seed; after `COLUMNS` each setting
-    that a sweep varied has a column, under its dotted key. Shares are fractions in
-    [0, 1] and losses are nats, in the shortest form that reads back as the same float;
-    key irreps stand in order of learning, `;` between. A run has fewer steps than its
-    cell if it diverged.
+    Rows are sorted by group, architecture, settings and seed. After `COLUMNS`, each
+    setting that a sweep varied has a column, under its dotted key. Shares are fractions
+    in [0, 1] and losses are nats, in the shortest form that reads back as the same
+    float; key irreps are in order of learning, separated by `;`. A run that diverged
+    has fewer steps than its cell.
     """
     cells = sorted(results, key=lambda cell: cell.cell.name)
     swept = swept_settings(cells)
@@ -32,7 +32,7 @@ def write_seeds(results: Iterable[CellResults], directory: Path) -> Path:
         for cell, values in zip(cells, swept.values, strict=True)
         for seed, row in zip(cell.cell.seeds, seed_rows(cell), strict=True)
     ]
-    # Parts of a cell trained apart stand as if they had been trained together.
+    # Parts of a cell trained separately are sorted as if trained together.
     rows.sort(key=lambda row: row[0])
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
@@ -44,7 +44,7 @@ def write_seeds(results: Iterable[CellResults], directory: Path) -> Path:
 
 
 def seed_rows(results: CellResults) -> Iterator[tuple[str, ...]]:
-    """The rows of one cell, in `COLUMNS`."""
+    """Yield the rows of one cell, in `COLUMNS`."""
     final = {name: results.final(name) for name in SCALARS}
     steps = results.final("trained_steps")
     for run, seed in enumerate(results.cell.seeds):

@@ -9,7 +9,7 @@ from repjax.storage.results import CellResults
 
 @dataclass(frozen=True)
 class SweptSettings:
-    """Columns of the settings that differ by sweep.
+    """Columns of the swept settings.
 
     Attributes:
         keys: dotted keys of all swept settings, in the order of their first cell.

@@ -1,6 +1,6 @@
 """The data behind the report of one cell, from which figures, page and JSON are made.
 
-NumPy only. `repjax.report.__main__` fills these from result files and checkpoints;
+NumPy only. `repjax.report.__main__` fills them from result files and checkpoints;
 `analysis`, `figures` and `page` read them and nothing else: `write_analysis(report,
 directory)`, `write_figures(report, directory)` (into `directory`/figures) and
 `write_page(report, directory)` each return the paths that they wrote.
@@ -21,9 +21,9 @@ from repjax.storage.results import CellResults
 
 @dataclass(frozen=True, eq=False)
 class Anatomy:
-    """One network taken apart, at its newest checkpoint: what no trajectory holds.
+    """Details of one network at its newest checkpoint, which no trajectory holds.
 
-    Arrays by irrep stand in the order of `CellResults.irreps`.
+    Arrays by irrep are in the order of `CellResults.irreps`.
 
     Attributes:
         in_cluster: whether each neuron is in the cluster of each irrep.
@@ -36,13 +36,13 @@ class Anatomy:
         logit_maps: index of an irrep → the map from the entries ρ(ab)_ij (rows, at
             i·d + j) to logits, in entries ρ(c⁻¹)_kl (columns), scaled to the norm of
             the ideal one; key irreps with d ≤ 16 only.
-        ideal_maps: the map that tr ρ(ab)ρ(c⁻¹) has; for real type the permutation
+        ideal_maps: the map of the logits tr ρ(ab)ρ(c⁻¹); for real type the permutation
             (i, j) → (j, i).
         logit_map_distances: ‖map − ideal‖/‖ideal‖ by irrep, in [0, 2]: 0 where the map
-            is the ideal one, √2 where it has nothing of it.
+            is the ideal one, √2 where it is orthogonal to it.
         unembedding: U in representation basis (hidden, Fourier column).
         irrep_of_column: index of the irrep of each Fourier column.
-        characters: χ_ρ(g); sorting elements by one orders a map.
+        characters: χ_ρ(g), by which the elements of a map are sorted.
         loss: cross-entropy over all pairs, in nats.
         key_space_loss: the same with W_U restricted to key space.
         complement_loss: the same with W_U restricted to its complement.
@@ -69,8 +69,8 @@ class NeuronMaps:
     """Activations of some neurons on all pairs.
 
     Attributes:
-        neurons: which ones.
-        maps: h[a, b] of each.
+        neurons: their indices.
+        maps: h[a, b] of each neuron.
     """
 
     neurons: Int[np.ndarray, " neuron"]
@@ -79,19 +79,19 @@ class NeuronMaps:
 
 @dataclass(frozen=True, eq=False)
 class Story:
-    """All runs of one group, architecture and setting, from however many workdirs.
+    """All runs of one group, architecture and setting, from any number of workdirs.
 
     Attributes:
         name: unique in the report and fit for file names: "S5_mlp".
         order: n, number of elements of the group.
         types: real, complex or quaternionic, by irrep.
-        results: trajectories of all its runs, `results.cell.seeds` naming them, with
-            every metric of `repjax.metrics`. NaN where a run was not measured: at steps
-            at which only others were, and at all but the last of imported networks.
-            Mask before drawing.
+        results: trajectories of all its runs, in the order of `results.cell.seeds`,
+            with every metric of `repjax.metrics`. NaN where a run was not measured: at
+            steps at which only others were, and at all but the last step of imported
+            networks. Mask before drawing.
         courses: milestones and phases of each run.
         universality: statistics over the runs that generalised.
-        anatomies: index of a run → its network; of a few runs, possibly of none.
+        anatomies: index of a run → its anatomy; for a few runs, possibly for none.
     """
 
     name: str
@@ -104,18 +104,18 @@ class Story:
 
     @property
     def imported(self) -> bool:
-        """Whether only the end of training was measured, as of imported networks."""
+        """Whether only the end of training was measured, as for imported networks."""
         return not any(course.has_past for course in self.courses)
 
 
 @dataclass(frozen=True, eq=False)
 class Report:
-    """Everything that is written.
+    """The data of a whole report.
 
     Attributes:
-        stories: by name.
+        stories: stories, by name.
         squares: the periodic table: groups by order, irreps as `CellResults.irreps`.
-        manifests: name of a workdir → its manifest.json, where it has one.
+        manifests: name of a workdir → its manifest.json, if it has one.
     """
 
     stories: tuple[Story, ...]

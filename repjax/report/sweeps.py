@@ -19,10 +19,10 @@ class Point:
 
     Attributes:
         group: name of the group.
-        architecture: of the networks.
+        architecture: architecture of the networks.
         values: text of the value of each key.
         generalised: runs that end with a test accuracy of at least 0.99.
-        survival: when they did; None if no training was measured.
+        survival: when runs generalised; None if no training was measured.
     """
 
     group: str
@@ -33,7 +33,7 @@ class Point:
 
     @property
     def line(self) -> str:
-        """Group and architecture, which the points of one line or panel share."""
+        """Group and architecture, shared by the points of one line or panel."""
         return f"{self.group} {ARCHITECTURES[self.architecture].title}"
 
 
@@ -44,7 +44,7 @@ class Sweep:
     Attributes:
         keys: dotted keys.
         points: by group, architecture and values.
-        pooled: the swept keys that are not among `keys`.
+        pooled: swept keys that are not in `keys`.
     """
 
     keys: tuple[str, ...]
@@ -53,9 +53,9 @@ class Sweep:
 
 
 def varied_keys(stories: Sequence[Story]) -> tuple[str, ...]:
-    """Return the dotted keys of settings that a sweep varied, with two values at least.
+    """Return the dotted keys of swept settings that take at least two values.
 
-    Of imported networks, whose training was not measured, none.
+    Imported networks, whose training was not measured, are ignored.
     """
     trained = [story for story in stories if not story.imported]
     swept = swept_settings([story.results for story in trained])

@@ -1,15 +1,15 @@
 """Table 3 of the paper in four layouts: CSV, Markdown, LaTeX and console.
 
 One row per group (and point of a sweep). Shares are in percent, losses in nats, both
-rounded as in the paper: seeds.csv has all digits. Beside each mean stands the paper's
-value, published → corrected where the errata touch it. Networks that the paper does not
-have, such as bilinear ones, follow in a table of their own.
+rounded as in the paper; seeds.csv has all digits. The paper's value stands beside each
+mean, published → corrected where the errata touch it. Architectures that the paper does
+not have, such as bilinear networks, follow in a table of their own.
 
 Columns of table3.csv: `group`, `settings` (empty unless swept), and for each A in mlp,
-transformer, and others that there are: `A_runs`, `A_generalised`, and for each metric M
-`A_M`, `A_M_published`, `A_M_exact` (the last two for the paper's only). M is named as
-in seeds.csv, with `_percent` after the shares. After these each setting that a sweep
-varies has a column, under its dotted key. A missing value is an empty field.
+transformer and any other architecture: `A_runs`, `A_generalised`, and for each metric M
+`A_M`, `A_M_published`, `A_M_exact` (the last two for the paper's architectures only). M
+is named as in seeds.csv, with `_percent` after the shares. Each setting that a sweep
+varies then has a column, under its dotted key. A missing value is an empty field.
 """
 
 import csv
@@ -38,7 +38,7 @@ from repjax.storage.results import CellResults
 
 IN_PAPER = tuple(name for name, one in ARCHITECTURES.items() if one.in_paper)
 COUNTED = (
-    "Means over all runs, as in the paper, also those that did not generalise. "
+    "Means over all runs, as in the paper, including runs that did not generalise. "
     f"Runs: generalised (test accuracy at least {GENERALISED:g}) / total."
 )
 BESIDE = (
@@ -53,7 +53,7 @@ BELOW = (
 
 
 def write_table3(results: Iterable[CellResults], directory: Path) -> tuple[Path, ...]:
-    """Writes table3.csv, table3.md and table3.tex into `directory`."""
+    """Write table3.csv, table3.md and table3.tex into `directory`."""
     rows = build_rows(results)
     texts = {"csv": csv_table(rows), "md": markdown(rows), "tex": latex(rows)}
     for ending, text in texts.items():
@@ -64,7 +64,7 @@ def write_table3(results: Iterable[CellResults], directory: Path) -> tuple[Path,
 def print_table3(
     results: Iterable[CellResults], console: Console | None = None
 ) -> None:
-    """Prints a table per architecture, each 80 columns wide, and a legend."""
+    """Print a table per architecture, each 80 columns wide, and a legend."""
     console = console or Console()
     rows = build_rows(results)
     for table in console_tables(rows):
@@ -74,7 +74,7 @@ def print_table3(
 
 
 def csv_table(rows: Sequence[Row]) -> str:
-    """table3.csv; its columns are in the docstring of this module."""
+    """Return table3.csv; the docstring of this module lists its columns."""
     present = {name for row in rows for name in row.entries}
     architectures = [name for name in ARCHITECTURES if name in {*IN_PAPER, *present}]
     columns = [*_csv_row(Row("", "", {}), architectures), *swept_headings(rows)]
@@ -104,7 +104,7 @@ def _csv_row(row: Row, architectures: Sequence[str]) -> dict[str, str]:
 
 
 def markdown(rows: Sequence[Row]) -> str:
-    """table3.md."""
+    """Return table3.md."""
     parts = ["# Table 3", COUNTED, BESIDE]
     for architectures, present in _sections(rows):
         swept = swept_headings(present)
@@ -120,7 +120,7 @@ def markdown(rows: Sequence[Row]) -> str:
 
 
 def latex(rows: Sequence[Row]) -> str:
-    r"""table3.tex: one tabular per section, to be \input; needs no package."""
+    r"""Return table3.tex: one tabular per section, to be \input; needs no package."""
     parts = [f"% {line}" for line in (COUNTED, BESIDE, *notes(rows))]
     for architectures, present in _sections(rows):
         swept = swept_headings(present)
@@ -138,11 +138,11 @@ def latex(rows: Sequence[Row]) -> str:
 
 
 def console_tables(rows: Sequence[Row]) -> list[Table]:
-    """A table per architecture; under each mean the paper's value."""
+    """Return a table per architecture, with the paper's value under each mean."""
     tables = []
     for architecture, kind in ARCHITECTURES.items():
         present = [row for row in rows if architecture in row.entries]
-        # One blank between columns, or the group would not fit into 80 of them.
+        # One space between columns: with more, the group would not fit into 80.
         table = Table(title=f"Table 3: {kind.title}", box=box.SIMPLE_HEAD, padding=0)
         table.add_column("group", overflow="fold")
         swept, shown = swept_headings(present), headings(architecture)
@@ -159,7 +159,7 @@ def console_tables(rows: Sequence[Row]) -> list[Table]:
 
 
 def _sections(rows: Sequence[Row]) -> list[tuple[tuple[str, ...], list[Row]]]:
-    """The architectures that share one table, and its rows; none without rows."""
+    """Return the architectures and rows of each table that has any rows."""
     there = {name for row in rows for name in row.entries}
     others = tuple(n for n in ARCHITECTURES if n in there and n not in IN_PAPER)
     sections = []
@@ -177,7 +177,7 @@ def _cells(
     number: Callable[[str], str] = str,
     arrow: str = "→",
 ) -> list[list[str]]:
-    """Texts of a table; `label`, `number` and `arrow` are the layout's spelling."""
+    """Return the texts of a table; `label`, `number`, `arrow` depend on the layout."""
 
     def cell(row: Row, architecture: str, metric: str) -> str:
         ours, published, exact = map(number, row.texts(architecture, metric))
@@ -197,7 +197,7 @@ def _cells(
 def _tabulate(
     headers: list[str], cells: list[list[str]], layout: str, num_swept: int
 ) -> str:
-    """Numbers are spelt already: tabulate only aligns them."""
+    """Lay out a table. Numbers are formatted already: tabulate only aligns them."""
     sides = ("left",) * (1 + num_swept)
     sides += ("right",) * (len(headers) - len(sides))
     return tabulate(cells, headers, layout, disable_numparse=True, colalign=sides)

@@ -1,4 +1,4 @@
-"""The tables of the page: their cells as text, with the number they are sorted by."""
+"""Tables of the page: cells as text, with the numbers that they are sorted by."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -29,13 +29,13 @@ MAX_SETS = 20
 
 @dataclass(frozen=True)
 class Cell:
-    """One entry.
+    """One entry of a table.
 
     Attributes:
-        text: what is shown.
-        value: what it is sorted by; None for text, nan where there is no value.
-        note: small, below.
-        target: id of an element of the page that it links to.
+        text: text shown.
+        value: number to sort by; None for text, nan where there is no value.
+        note: small print below the text.
+        target: id of the element of the page that it links to.
     """
 
     text: str
@@ -46,13 +46,13 @@ class Cell:
 
 @dataclass(frozen=True)
 class Table:
-    """Rows of cells; the first of each names the row.
+    """Rows of cells; the first cell of a row is its name.
 
     Attributes:
-        caption: what it shows.
+        caption: title of the table.
         columns: headings.
-        rows: as many cells each as there are columns.
-        note: what a reader must know, below.
+        rows: rows, with one cell per column.
+        note: explanation below the caption.
     """
 
     caption: str
@@ -62,19 +62,19 @@ class Table:
 
 
 def number(metric: str, value: SupportsFloat | None) -> Cell:
-    """A value in the paper's format: shares in percent, losses in nats."""
+    """Return a value in the paper's format: shares in percent, losses in nats."""
     if value is None or not isfinite(float(value)):
         return Cell(DASH, float("nan"))
     return Cell(format_value(metric, float(value)), float(value))
 
 
 def percent(value: SupportsFloat | None) -> Cell:
-    """A share in percent."""
+    """Return a share in percent."""
     return number("fve_", value)
 
 
 def decimal(value: SupportsFloat | None, digits: int = 3) -> Cell:
-    """A similarity or an accuracy."""
+    """Return a similarity or an accuracy."""
     if value is None or not isfinite(float(value)):
         return Cell(DASH, float("nan"))
     text = f"{round(float(value), digits) + 0.0:.{digits}f}"  # without a −0
@@ -82,14 +82,14 @@ def decimal(value: SupportsFloat | None, digits: int = 3) -> Cell:
 
 
 def step(value: SupportsFloat | None) -> Cell:
-    """A step of the optimiser, or a count."""
+    """Return a step of the optimiser, or a count."""
     if value is None or not isfinite(float(value)):
         return Cell(DASH, float("nan"))
     return Cell(f"{float(value):,.0f}", float(value))
 
 
 def table3_tables(results: Sequence[CellResults]) -> list[Table]:
-    """Table 3 of the paper, one table per architecture, beside the paper's values."""
+    """Return Table 3, one table per architecture, beside the paper's values."""
     rows = build_rows(results)
     tables = []
     for architecture, kind in ARCHITECTURES.items():
@@ -115,7 +115,7 @@ def table3_tables(results: Sequence[CellResults]) -> list[Table]:
 
 
 def _setting(text: str) -> Cell:
-    """A value of a setting, sorted as the number that it is."""
+    """Return a value of a setting, sorted as a number if it is one."""
     try:
         return Cell(text, float(text))
     except ValueError:
@@ -127,7 +127,7 @@ def _runs(entry: Entry) -> Cell:
 
 
 def cell_table(stories: Sequence[Story], anchors: Mapping[str, str]) -> Table:
-    """A row per cell, its settings as columns; `anchors` are the ids of their parts."""
+    """Return a row per cell with its settings; `anchors` are the ids of sections."""
     keys = varied_keys(stories)
     swept = swept_settings([story.results for story in stories])
     rows = []
@@ -156,15 +156,15 @@ def cell_table(stories: Sequence[Story], anchors: Mapping[str, str]) -> Table:
             *("Median step", "Key irreps", "Test loss"),
         ],
         rows,
-        "Generalised: runs whose test accuracy ends at 0.99 or more. Median step: by "
-        "which half of all runs had generalised (Kaplan–Meier; runs that never did are "
-        "censored at their end). Key irreps: mean over the runs that generalised. Test "
-        "loss: median over all runs, in nats.",
+        "Generalised: runs whose test accuracy ends at 0.99 or more. Median step: step "
+        "by which half of all runs had generalised (Kaplan–Meier; runs that never did "
+        "are censored at their last step). Key irreps: mean over the runs that "
+        "generalised. Test loss: median over all runs, in nats.",
     )
 
 
 def seed_table(story: Story, panels: Mapping[int, str]) -> Table:
-    """All runs of a cell; `panels` are the ids of those that have one."""
+    """Return a row per run of a cell; `panels` are the ids of the runs' panels."""
     results = story.results
     columns = headings(results.cell.architecture)
     final = {name: results.final(name) for name in columns}
@@ -189,14 +189,14 @@ def seed_table(story: Story, panels: Mapping[int, str]) -> Table:
         "Runs",
         [*names, *columns.values(), "‖weights‖²"],
         rows,
-        "Key irreps in order of learning; of imported runs, of similarity. Memorised "
-        "and generalised: first evaluated step. Accuracy on test pairs. W_a to ρ(ab) "
-        "in %, losses in nats.",
+        "Key irreps are in order of learning, or of similarity for imported runs. "
+        "Memorised, generalised: first evaluated step. Accuracy is on test pairs. W_a "
+        "to ρ(ab) are in %, losses in nats.",
     )
 
 
 def universality_tables(story: Story) -> list[Table]:
-    """Statistics over the runs that generalised."""
+    """Return statistics over the runs that generalised."""
     counts = story.universality
     if not counts.generalised.count:
         return []
@@ -242,12 +242,12 @@ def _sets(title: str, between: str, sets: Mapping[tuple[str, ...], Share]) -> Ta
         title,
         [title, "Runs", "%", "95 % interval"],
         [[Cell(between.join(names) or "none"), *_share(v)] for names, v in shown],
-        f"{more} more, each in fewer runs or as few." if more else "",
+        f"{more} more, none in more runs than these." if more else "",
     )
 
 
 def _share(share: Share) -> list[Cell]:
-    """Count, percent and Clopper–Pearson interval."""
+    """Return the count, percentage and Clopper–Pearson interval of a share."""
     interval = f"{100 * share.low:.1f} – {100 * share.high:.1f}"
     return [
         Cell(f"{share.count}/{share.total}", share.count),

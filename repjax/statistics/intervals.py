@@ -7,6 +7,7 @@ seed, so that the same runs give the same digits.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -19,11 +20,11 @@ SEED = 0
 
 @dataclass(frozen=True)
 class Share:
-    """So many out of so many runs.
+    """Number of runs with some property, out of a total.
 
     Attributes:
         count: runs that have the property.
-        total: runs looked at.
+        total: all runs.
         low: lower end of the Clopper–Pearson interval, in [0, 1].
         high: upper end; without any run the interval is [0, 1].
     """
@@ -35,7 +36,7 @@ class Share:
 
     @property
     def value(self) -> float | None:
-        """The quotient, in [0, 1]; None without any run."""
+        """Quotient of both, in [0, 1]; None without runs."""
         return self.count / self.total if self.total else None
 
 
@@ -44,10 +45,10 @@ class Estimate:
     """A mean or median over runs.
 
     Attributes:
-        value: in the unit of what was averaged.
+        value: in the unit of the values.
         low: lower end of the bootstrap interval; None for a single run.
         high: upper end; None for a single run.
-        num: runs that it was taken over.
+        num: number of runs.
     """
 
     value: float
@@ -56,8 +57,9 @@ class Estimate:
     num: int
 
 
+@lru_cache(maxsize=65_536)  # 2 ms each, and a report asks for few pairs of numbers
 def share(count: int, total: int) -> Share:
-    """`count` of `total` runs, with 0 ≤ count ≤ total."""
+    """Return the share of `count` in `total` runs, where 0 ≤ count ≤ total."""
     if not total:
         return Share(count=0, total=0, low=0.0, high=1.0)
     interval = stats.binomtest(count, total).proportion_ci(CONFIDENCE, method="exact")
@@ -65,12 +67,12 @@ def share(count: int, total: int) -> Share:
 
 
 def mean(values: ArrayLike) -> Estimate | None:
-    """Mean over runs; None if there are none."""
+    """Return the mean over runs; None without runs."""
     return _estimate(values, np.mean)
 
 
 def median(values: ArrayLike) -> Estimate | None:
-    """Median over runs; None if there are none."""
+    """Return the median over runs; None without runs."""
     return _estimate(values, np.median)
 
 
@@ -84,11 +86,11 @@ def _estimate(values: ArrayLike, statistic: Callable) -> Estimate | None:
             (runs,),
             statistic,
             n_resamples=NUM_RESAMPLES,
-            # Not BCa: it has no answer where all runs agree.
+            # Not BCa, which is undefined where all runs agree.
             method="percentile",
             confidence_level=CONFIDENCE,
             vectorized=True,
-            # 10 million resampled runs at once would take 80 MB and more.
+            # 10 million resampled runs at once would take more than 80 MB.
             batch=max(1, 10**6 // runs.size),
             random_state=SEED,
         ).confidence_interval

@@ -3,8 +3,8 @@
 Nanda et al., "Progress measures for grokking via mechanistic interpretability" (ICLR
 2023), section 5, find the phases by eye: while the network memorises, excluded and
 train loss fall together; while the circuit forms, excluded loss rises and restricted
-loss falls; in the cleanup, test loss drops. The rule by which they are found here is in
-docs/metrics.md. It uses no slopes, so a dozen evaluations are enough.
+loss falls; in the cleanup, test loss drops. docs/metrics.md has the rule used here. It
+needs no slopes, so a dozen evaluations are enough.
 """
 
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ MEMORISED = 0.99
 """A run has memorised when its train accuracy is at least this."""
 
 RISE = 0.1
-"""A circuit forms where excluded loss rises by more than this share of its lowest."""
+"""A circuit forms if excluded loss rises above its minimum by more than this share."""
 
 _CURVES = ("train_accuracy", "test_accuracy", "test_loss", "excluded_loss")
 
@@ -40,9 +40,9 @@ class Course:
             network has none, and all else is None.
         memorised: first evaluated step with train accuracy of at least `MEMORISED`.
         generalised: first evaluated step with test accuracy of at least `GENERALISED`.
-        memorisation: phases, of which each ends where the next begins.
-        circuit_formation: the second.
-        cleanup: the third.
+        memorisation: first phase; each phase ends where the next begins.
+        circuit_formation: second phase.
+        cleanup: third phase.
     """
 
     has_past: bool
@@ -62,7 +62,7 @@ def has_past(results: CellResults) -> np.ndarray:
 
 
 def courses(results: CellResults) -> tuple[Course, ...]:
-    """The course of each run."""
+    """Return the course of each run."""
     return tuple(
         _course(results, run) if past else NO_PAST
         for run, past in enumerate(has_past(results))
@@ -80,7 +80,7 @@ def _course(results: CellResults, run: int) -> Course:
     generalised = _first(curves["test_accuracy"] >= GENERALISED)
 
     excluded = curves["excluded_loss"]
-    # Before this evaluation the network did worse on test pairs than untrained.
+    # Up to this evaluation the network is worse on test pairs than untrained.
     drop = (
         len(steps)
         - 1
@@ -105,5 +105,5 @@ def _course(results: CellResults, run: int) -> Course:
 
 
 def _first(condition: np.ndarray) -> int | None:
-    """Index of the first True."""
+    """Return the index of the first True; None if there is none."""
     return int(np.argmax(condition)) if condition.any() else None

@@ -1,7 +1,7 @@
 """Time to generalisation with censoring (Kaplan and Meier, J. Am. Stat. Assoc. 1958).
 
 A run that has not generalised when its training ends is censored there: it counts as
-not yet, and not as never or as then.
+"not yet", neither as "never" nor as having generalised at that step.
 """
 
 import warnings
@@ -19,11 +19,11 @@ class Survival:
     """The share of runs that have not yet generalised, against steps.
 
     Attributes:
-        num_runs: runs looked at.
-        num_events: how many of them generalised while they were watched.
+        num_runs: number of runs.
+        num_events: number of runs that generalised during training.
         median: step by which half of all runs generalised; None if the curve ends
             above one half.
-        low: lower end of its 95 % interval; None where there is none.
+        low: lower end of its 95 % interval; None if undefined.
         high: upper end.
     """
 
@@ -35,14 +35,14 @@ class Survival:
 
 
 def survival(events: Sequence[float], censored: Sequence[float]) -> Survival | None:
-    """Return the curve's median and its interval; None without any run.
+    """Return the curve's median and its interval; None without runs.
 
     The interval of the median is where the 95 % band of the curve (log–log
     transformed) meets one half (Brookmeyer and Crowley, Biometrics 1982).
 
     Args:
-        events: step at which each run generalised, of those that did.
-        censored: step at which each of the others was last looked at.
+        events: step at which each run that generalised did so.
+        censored: last evaluated step of each other run.
     """
     if not events and not censored:
         return None
@@ -54,7 +54,7 @@ def survival(events: Sequence[float], censored: Sequence[float]) -> Survival | N
     low = high = None
     if total > 1:
         with np.errstate(all="ignore"), warnings.catch_warnings():
-            # Undefined where the curve is at 1 or 0: there it has no band.
+            # The band is undefined where the curve is at 1 or 0.
             warnings.simplefilter("ignore", RuntimeWarning)
             band = curve.confidence_interval(CONFIDENCE, method="log-log")
         low = _falls_to_half(curve.quantiles, band.low.probabilities)
@@ -64,6 +64,6 @@ def survival(events: Sequence[float], censored: Sequence[float]) -> Survival | N
 
 
 def _falls_to_half(steps: np.ndarray, shares: np.ndarray) -> float | None:
-    """The first step at which the curve is at one half or below; None if never."""
+    """Return the first step at which the curve is at most one half; None if never."""
     reached = np.nonzero(shares <= 0.5)[0]
     return float(steps[reached[0]]) if reached.size else None

@@ -1,7 +1,7 @@
 """Strong universality: which irreps many runs learn, in which order, how many.
 
-Chughtai et al. 2023, section 6: do networks that differ in their seed alone learn the
-same irreps? Only runs that generalised are asked; the others are counted apart.
+Chughtai et al. 2023, section 6: do networks that differ only in their seed learn the
+same irreps? Only runs that generalised enter; the others are counted separately.
 """
 
 from collections import Counter
@@ -24,12 +24,12 @@ class IrrepCount:
     """One irrep over all runs that generalised.
 
     Attributes:
-        name: of the irrep.
+        name: name of the irrep.
         dim: its real dimension.
         learned: runs in which it is key.
-        places: runs in which it was learned first, second, …; as many places as a run
-            has key irreps at most. Only runs with a past are counted.
-        step: median step at which it was learned, over the runs with a past that did.
+        places: runs in which it was learned first, second, …, up to the largest number
+            of key irreps of a run. Only runs with a past are counted.
+        step: median step at which runs with a past learned it.
     """
 
     name: str
@@ -45,9 +45,9 @@ class Universality:
 
     Attributes:
         num_runs: all runs.
-        generalised: how many of them generalised; only these enter what follows.
+        generalised: runs that generalised; all attributes below count only these.
         irreps: every non-trivial irrep, in the order of the group's irreps.
-        num_key: number of key irreps → runs that have so many.
+        num_key: number of key irreps → runs with that number.
         mean_num_key: mean number of key irreps.
         key_sets: set of key irreps, in the order of the group's irreps → runs that have
             it; the most frequent first.
@@ -64,7 +64,7 @@ class Universality:
 
 
 def universality(results: CellResults) -> Universality:
-    """Counts over the runs of `results`; a run with a past knows its order."""
+    """Compute these statistics; only runs with a past have an order of learning."""
     runs = np.flatnonzero(results.generalised)
     with_past = runs[has_past(results)[runs]]
     orders = {run: results.key_irreps(run) for run in runs.tolist()}
@@ -103,7 +103,7 @@ def universality(results: CellResults) -> Universality:
 
 
 def _key_set(results: CellResults, run: int) -> tuple[str, ...]:
-    """Key irreps of a run in the order of the group's irreps."""
+    """Return the key irreps of a run, in the order of the group's irreps."""
     return tuple(
         name
         for name, key in zip(results.irreps, results.is_key[run], strict=True)
@@ -112,7 +112,7 @@ def _key_set(results: CellResults, run: int) -> tuple[str, ...]:
 
 
 def _shares(properties: Iterable[Property]) -> dict[Property, Share]:
-    """Property → runs that have it, the most frequent first, ties by property."""
+    """Return the runs with each property, the most frequent first, ties by property."""
     counts = Counter(properties)
     total = counts.total()
     ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0]))

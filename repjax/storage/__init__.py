@@ -1,4 +1,4 @@
 """Files on disks and in buckets: locks, checkpoints, results, workdirs.
 
-Who of several hosts writes is decided here, too. How anything is computed is not known.
+Also decides which of several hosts writes. Nothing here depends on computations.
 """

@@ -1,10 +1,10 @@
 """Checkpoints of a round; the only importer of orbax.
 
-A checkpoint is a few trees of arrays, which are read without padding, so that a cell
-begun on four devices goes on with one or eight. When orbax has committed one (on a disk
-by a rename) the digest of every file is written beside it. One without a digest is
-half-written, one that differs from its digest is damaged: it is set aside and the one
-before is used.
+A checkpoint is a few trees of arrays, read without padding, so that a cell begun on
+four devices can resume on one or eight. After orbax has committed it (on a disk by a
+rename), the digest of every file is written beside it. A checkpoint without a digest is
+half-written; one that differs from its digest is damaged. Either is set aside, and the
+one before is used.
 """
 
 import contextlib
@@ -32,7 +32,7 @@ from repjax.storage.files import (
 )
 
 SET_ASIDE = "damaged"
-"""Folder, beside the checkpoints, of those that cannot be used."""
+"""Folder for unusable checkpoints, beside the others."""
 
 _NONE = -1
 
@@ -50,15 +50,15 @@ class Checkpoints:
         read_only: bool = False,
         check_lock: Callable[[], None] = lambda: None,
     ):
-        """Opens `directory`; to write to it, makes it and clears half-written steps.
+        """Open `directory`; unless `read_only`, make it and clear half-written steps.
 
         Args:
-            directory: of the checkpoints.
-            keep: how many stay.
-            read_only: neither makes nor moves anything.
-            check_lock: raises an error if `directory` is another process's by now.
+            directory: folder of the checkpoints.
+            keep: number of checkpoints to keep.
+            read_only: whether to make and move nothing.
+            check_lock: raises an error if another process has taken `directory`.
         """
-        logging.getLogger("absl").setLevel(logging.CRITICAL)  # it raises, too
+        logging.getLogger("absl").setLevel(logging.CRITICAL)  # orbax raises, too
         self._directory = directory.absolute() if is_local(directory) else directory
         self._keep = keep
         self._read_only = read_only
@@ -72,10 +72,10 @@ class Checkpoints:
         self._clear_unfinished()
 
     def latest_step(self) -> int | None:
-        """Step of the newest whole checkpoint, None if there is none.
+        """Return the step of the newest whole checkpoint, None if there is none.
 
-        Newer ones that are not whole are named on stderr and, unless this is a reader,
-        moved to `damaged/`.
+        Newer ones that are not whole are named on stderr and, unless `read_only`, moved
+        to `damaged/`.
         """
         newest = hosts.by_first(self._newest)
         step = hosts.agree(_NONE if newest is None else newest)
@@ -97,12 +97,12 @@ class Checkpoints:
         return None
 
     def save(self, step: int, trees: Mapping[str, Any]) -> None:
-        """Saves named trees as `step`, and removes all but the newest checkpoints.
+        """Save named trees as `step`, and remove all but the newest checkpoints.
 
         Args:
-            step: a name for them.
-            trees: name → a tree of NumPy arrays, or a `hosts.Spread` one,
-                of which every process then writes what it holds.
+            step: name of the checkpoint.
+            trees: name → tree of NumPy arrays, or a `hosts.Spread`, of which every
+                process writes the rows that it holds.
         """
         path = self._path(step)
         items = {}
@@ -126,8 +126,8 @@ class Checkpoints:
         self._digest(step).unlink(missing_ok=True)
 
     def _commit(self, step: int) -> None:
-        """Writes the digest, without which a checkpoint does not count."""
-        self._check_lock()  # a process that stood still may have been replaced
+        """Write the digest, which makes a checkpoint count, and remove old ones."""
+        self._check_lock()  # a suspended process may have been replaced
         write_json(self._digest(step), _digests(self._path(step)))
         for old in sorted(self._steps())[: -self._keep]:
             self._digest(old).unlink(missing_ok=True)
@@ -137,7 +137,7 @@ class Checkpoints:
         """Return the trees of `step` named in `trees`, as NumPy arrays without padding.
 
         Args:
-            step: a step that `latest_step` gave.
+            step: a step that `latest_step` returned.
             trees: name -> tree of arrays or shapes to restore into, or None for the
                 nested dicts that were saved.
         """
@@ -156,7 +156,7 @@ class Checkpoints:
         return (self._path(step) / (name + _ROWS)).is_dir()
 
     def _blank(self, step: int, name: str, tree: Any) -> Any:
-        """Arrays to read a tree into; orbax would want the devices that saved it."""
+        """Return arrays to read into; else orbax needs the devices that saved them."""
         stored = ocp.StandardCheckpointHandler().metadata(self._path(step) / name).tree
         if tree is None:
             return jax.tree.map(lambda x: np.empty(x.shape, x.dtype), stored)
@@ -166,7 +166,7 @@ class Checkpoints:
         return jax.tree.map(lambda x: np.empty((width, *x.shape[1:]), x.dtype), tree)
 
     def close(self) -> None:
-        """Ends orbax's threads."""
+        """Stop orbax's threads."""
         self._orbax.close()
 
     def _clear_unfinished(self) -> None:
@@ -211,7 +211,7 @@ class Checkpoints:
             return
         if aside.exists():
             remove_tree(aside)
-        # Also makes the folder, which in a bucket is there as long as a file is in it.
+        # Also makes the folder, which in a bucket exists only with a file in it.
         write_json(aside.with_name(f"{step}.json"), {"fault": fault})
         path.rename(aside)
         self._digest(step).unlink(missing_ok=True)
@@ -219,7 +219,7 @@ class Checkpoints:
 
 
 def _as_os_error(error: Exception, path: Path) -> Exception:
-    """The OSError that tensorstore hides in a ValueError, or the error itself."""
+    """Return the OSError that tensorstore hides in a ValueError, else the error."""
     if code := re.search(r"os_error_code='(\d+)'", str(error)):
         number = int(code[1])
         return OSError(number, os.strerror(number), str(path))
@@ -227,7 +227,7 @@ def _as_os_error(error: Exception, path: Path) -> Exception:
 
 
 def _digests(directory: Path) -> dict[str, str]:
-    """SHA-256 of every file below `directory`, by its path in there."""
+    """Return the SHA-256 of every file below `directory`, by relative path."""
     digests = {}
     for path in files_below(directory):
         with path.open("rb") as file:

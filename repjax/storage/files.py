@@ -1,7 +1,7 @@
-"""Atomic file writes: to a temporary name beside the file, then renamed.
+"""Write files atomically: to a temporary name beside the file, then rename it.
 
-Files may lie on a disk or, with the extra `gcs`, in a bucket: `as_path("gs://…")` gives
-an object with pathlib's methods, and nothing that is handed one needs to know.
+Files may lie on a disk or, with the extra `gcs`, in a bucket: `as_path("gs://…")`
+returns an object with pathlib's methods, so other code need not distinguish them.
 """
 
 import contextlib
@@ -22,10 +22,10 @@ _REMOTE = "gs://"
 
 
 def as_path(name: str) -> Path:
-    """The path that `name` stands for, on this machine or in a bucket."""
+    """Return the path called `name`, on this machine or in a bucket."""
     if not name.startswith(_REMOTE):
         return Path(name)
-    # What other machines have written since is to be seen.
+    # A cached listing would hide what other machines have written since.
     fsspec.config.conf.setdefault("gcs", {})["use_listings_cache"] = False
     return cast(Path, epath.Path(name))
 
@@ -36,7 +36,7 @@ def is_local(path: Path) -> bool:
 
 
 def files_below(directory: Path) -> Iterator[Path]:
-    """Every file in a folder and the folders in it; `rglob` knows no buckets."""
+    """Yield every file below a folder; `rglob` does not work in buckets."""
     for path in sorted(directory.iterdir()):
         if path.is_dir():
             yield from files_below(path)
@@ -45,18 +45,18 @@ def files_below(directory: Path) -> Iterator[Path]:
 
 
 def remove_tree(directory: Path) -> None:
-    """Removes a folder and all in it."""
+    """Remove a folder and everything in it."""
     epath.Path(directory).rmtree()
 
 
 def write_atomically(path: Path, write: Callable[[IO[bytes]], object]) -> None:
-    """Calls `write` on a file beside `path`, then renames it to `path`.
+    """Call `write` on a file beside `path`, then rename it to `path`.
 
     Raises:
-        OSError: with the name of the file, which that of a full disk lacks.
+        OSError: with the name of the file, which errors of a full disk lack.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    # In containers, which may share a folder, all processes have the same number.
+    # Not the process id: containers that share a folder may have equal ones.
     beside = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
     try:
         with beside.open("wb") as file:
@@ -75,17 +75,17 @@ def write_atomically(path: Path, write: Callable[[IO[bytes]], object]) -> None:
 
 
 def write_text(path: Path, text: str) -> None:
-    """`text` as UTF-8."""
+    """Write `text` as UTF-8."""
     write_atomically(path, lambda file: file.write(text.encode()))
 
 
 def write_json(path: Path, value: Any) -> None:
-    """`value` as indented JSON with sorted keys."""
+    """Write `value` as indented JSON with sorted keys."""
     write_text(path, json.dumps(value, indent=2, sort_keys=True) + "\n")
 
 
 def read_json(path: Path) -> Any:
-    """The value in a JSON file; `ConfigError` if it holds none."""
+    """Return the value in a JSON file; raise `ConfigError` if it is not JSON."""
     try:
         return json.loads(path.read_text())
     except ValueError as error:

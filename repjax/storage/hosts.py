@@ -1,8 +1,8 @@
 """The processes of one program that spans several hosts (`--distributed`).
 
-All of them run the same code, and must take the same turns: whatever depends on a
-clock, a signal or a disk is decided by the first, which also writes the files, all but
-the others' rows of a checkpoint. With a single process everything here is the identity.
+All of them run the same code and must take the same branches. The first process decides
+whatever depends on a clock, a signal or a disk, and writes all files except the others'
+rows of a checkpoint. With a single process everything here is the identity.
 """
 
 import json
@@ -18,15 +18,15 @@ Value = TypeVar("Value")
 
 
 class FirstFailed(Exception):
-    """The first process met an error, of which it tells itself."""
+    """The first process failed with an error, which it reports itself."""
 
 
 class Spread(NamedTuple):
-    """Arrays over the devices of all hosts, of which each holds some rows.
+    """Arrays whose rows are spread over the devices of all hosts.
 
     Attributes:
         tree: jax arrays with the same number of rows.
-        rows: the row of each run, an int array; the others are padding.
+        rows: the row of each run, an int array; other rows are padding.
     """
 
     tree: Any
@@ -34,11 +34,11 @@ class Spread(NamedTuple):
 
 
 def join() -> None:
-    """Joins the processes of a slice; to be called before jax is first used.
+    """Join the processes of a slice; call this before JAX is first used.
 
-    TPU slices, Slurm, MPI and Kubernetes say by themselves who belongs together.
+    On TPU slices, Slurm, MPI and Kubernetes JAX finds the processes by itself.
     Elsewhere JAX_COORDINATOR_ADDRESS (host:port of the first), JAX_NUM_PROCESSES and
-    JAX_PROCESS_ID say it.
+    JAX_PROCESS_ID must be set.
 
     Raises:
         RuntimeError, ValueError: there is no slice.
@@ -46,7 +46,7 @@ def join() -> None:
     count, index = (
         os.environ.get(name) for name in ("JAX_NUM_PROCESSES", "JAX_PROCESS_ID")
     )
-    # It would answer SIGTERM itself, and nobody else would hear of it.
+    # It would handle SIGTERM itself, and our handler would not be called.
     jax.config.update("jax_enable_preemption_service", False)
     jax.distributed.initialize(
         num_processes=int(count) if count else None,
@@ -55,7 +55,7 @@ def join() -> None:
 
 
 def is_first() -> bool:
-    """Return whether this process decides, and writes what one alone can write."""
+    """Return whether this is the first process, which decides and writes files."""
     return jax.process_index() == 0
 
 
@@ -68,8 +68,8 @@ def by_first(action: Callable[[], Value]) -> Value | None:
     """Run `action` in the first process and return its result; None in the others.
 
     Raises:
-        FirstFailed: in the others, if it fails in the first, which raises its error. So
-            none waits for another that is gone.
+        FirstFailed: in the others if `action` fails in the first, which raises its
+            error. So no process waits for one that is gone.
     """
     value, error = None, None
     if is_first():
@@ -78,12 +78,12 @@ def by_first(action: Callable[[], Value]) -> Value | None:
         except Exception as failed:
             error = failed
     if any_of(error is not None):
-        raise error or FirstFailed("the first process could not go on, and says why")
+        raise error or FirstFailed("the first process could not go on; see its message")
     return value
 
 
 def agree(value: int) -> int:
-    """The first process's value, on all of them."""
+    """Return the first process's value on all processes."""
     if are_one():
         return value
     return int(multihost_utils.broadcast_one_to_all(np.int64(value)))
@@ -108,13 +108,13 @@ def any_of(flag: bool) -> bool:
 
 
 def gather(tree: Any) -> Any:
-    """Arrays that are spread over the devices of all hosts, whole, as NumPy arrays."""
+    """Return arrays spread over the devices of all hosts as whole NumPy arrays."""
     if are_one():
         return jax.device_get(tree)
     return multihost_utils.process_allgather(tree, tiled=True)
 
 
 def wait_for_all(name: str) -> None:
-    """Returns when every process has come to the point called `name`."""
+    """Wait until every process has reached the point called `name`."""
     if jax.process_count() > 1:
         multihost_utils.sync_global_devices(name)

@@ -1,4 +1,4 @@
-"""A lock for buckets, which have none: a file that its owner keeps renewing."""
+"""A lock for buckets, which lack file locks: a file that its owner keeps renewing."""
 
 import contextlib
 import json
@@ -17,33 +17,33 @@ WATCH = 45.0
 """Seconds without a renewal after which the owner counts as dead."""
 
 SETTLING = 2.0
-"""Seconds after which it shows which of several took the lease of a dead owner last."""
+"""Seconds to wait after taking a dead owner's lease, since others may take it too."""
 
 
 class Held(Exception):
-    """The lease is not ours."""
+    """The lease belongs to another process."""
 
     def __init__(self, owner: str):
-        """Of whom it is."""
+        """Take the owner's name, for the message."""
         super().__init__(f"held by {owner}; wait for it to end, or use another folder")
 
 
 class Lease:
     """The right to a folder, for as long as it is renewed.
 
-    There is no need of clocks that agree: whoever finds a lease watches whether it
-    changes. An owner that stands still for longer than `WATCH` can lose it, and is to
-    `check` before it writes.
+    Clocks need not agree: a process that finds a lease watches whether it changes. An
+    owner that is suspended for longer than `WATCH` can lose it, and must `check` before
+    it writes.
 
-    The file is written and read in one call each, past what a file system remembers of
-    a folder, and never renamed: in a bucket it would be missing for a moment.
+    The file is written and read in one call each, bypassing cached listings of folders,
+    and never renamed: in a bucket it would be missing for a moment.
     """
 
     def __init__(self, files: AbstractFileSystem, path: str, owner: str):
-        """Not yet held.
+        """Create a lease that is not yet held.
 
         Args:
-            files: where the file is.
+            files: file system of the file.
             path: its path there.
             owner: this process, in words.
         """
@@ -57,7 +57,7 @@ class Lease:
         self._thread = threading.Thread(target=self._renew_until_ended, daemon=True)
 
     def take(self) -> None:
-        """Takes the lease if it is free or its owner dead; `Held` if it lives."""
+        """Take the lease if it is free or its owner is dead; else raise `Held`."""
         while (found := self._read()) is not None or not self._create():
             if found is not None and self._outlives(found):
                 self._write("overwrite")
@@ -67,16 +67,16 @@ class Lease:
         self._thread.start()
 
     def give_back(self) -> None:
-        """Ends the renewals, and removes the file if it is still ours."""
+        """Stop the renewals, and remove the file if it is still ours."""
         self._ended.set()
         if self._thread.is_alive():
             self._thread.join(timeout=RENEWAL)
-        with contextlib.suppress(Exception):  # whoever comes next watches it, then
+        with contextlib.suppress(Exception):  # the next process then watches it
             if self._is_mine(self._read()):
                 self._files.rm_file(self._path)
 
     def check(self) -> None:
-        """Raises `Held` if another owner has the lease, or may have had it."""
+        """Raise `Held` if another owner has the lease, or may have had it."""
         found = self._read()
         if self._is_mine(found):
             return
@@ -84,10 +84,10 @@ class Lease:
             raise Held(found["owner"])
         if time.monotonic() - self._renewed_at > WATCH:
             raise Held("another process, or was until now")
-        self._write("overwrite")  # somebody has removed it
+        self._write("overwrite")  # someone has removed it
 
     def _create(self) -> bool:
-        """Writes the file, unless there is one: of several at a time one succeeds."""
+        """Write the file unless it exists; of several processes one succeeds."""
         try:
             self._write("create")
         except FileExistsError:
@@ -97,8 +97,8 @@ class Lease:
     def _outlives(self, found: dict[str, Any]) -> bool:
         """Return whether the lease stays unchanged for `WATCH` seconds."""
         print(
-            f"repjax: {self._path} is of {found['owner']}; watching for {WATCH:g} s "
-            "whether that lives",
+            f"repjax: {self._path} belongs to {found['owner']}; watching for "
+            f"{WATCH:g} s whether it is alive",
             file=sys.stderr,
             flush=True,
         )
@@ -117,7 +117,7 @@ class Lease:
 
     def _renew_until_ended(self) -> None:
         while not self._ended.wait(RENEWAL):
-            with contextlib.suppress(Exception):  # lost, or the network is: see `check`
+            with contextlib.suppress(Exception):  # lease or network lost: see `check`
                 self.check()
                 self._write("overwrite")
 
@@ -132,7 +132,7 @@ class Lease:
         self._renewed_at = time.monotonic()
 
     def _read(self) -> dict[str, Any] | None:
-        """The lease; None if there is none."""
+        """Return the lease; None if there is none."""
         try:
             content = self._files.cat_file(self._path)
         except FileNotFoundError:
@@ -141,4 +141,4 @@ class Lease:
             lease = json.loads(content)
             return {"owner": lease["owner"], "token": lease["token"]} | lease
         except (ValueError, LookupError, TypeError):
-            return {"owner": "somebody unknown", "token": ""}
+            return {"owner": "an unknown process", "token": ""}

@@ -16,14 +16,14 @@ from repjax.storage.lease import Lease
 
 @contextlib.contextmanager
 def locked(directory: Path) -> Iterator[Callable[[], None]]:
-    """Holds `directory`/.lock, and gives a call to make before a save.
+    """Hold `directory`/.lock, and yield a function to call before each save.
 
-    On a disk the kernel lets the lock go when the process dies. In a bucket it is a
-    `Lease`, which a process that stood still can lose: then the call fails.
+    On a disk the kernel releases the lock when the process dies. In a bucket it is a
+    `Lease`, which a suspended process can lose; the function then raises.
 
     Raises:
-        ConfigError: on a disk, another process holds it.
-        Held: in a bucket, another process holds it: it lives, or did a moment ago.
+        ConfigError: on a disk, another process holds the lock.
+        Held: in a bucket, another process holds the lock, or did a moment ago.
     """
     path = directory / ".lock"
     me = f"process {os.getpid()} on {socket.gethostname()}"
@@ -47,7 +47,7 @@ def _flock(path: Path, me: str) -> Iterator[Callable[[], None]]:
             ) from None
         except OSError as error:  # as on some network disks
             print(
-                f"repjax: no locks on {path.parent} ({error.strerror}): see to it that "
+                f"repjax: no locks on {path.parent} ({error.strerror}): make sure that "
                 "no other process trains there",
                 file=sys.stderr,
             )

@@ -1,9 +1,9 @@
 """Rounds: cells that are trained, saved and resumed together.
 
-Cells of one program that take the same steps and are measured at the same of them form
-a round. A round of one cell has its checkpoints in the folder of that cell, one of
+Cells of one program with the same number of steps and the same evaluations form a
+round. A round of one cell has its checkpoints in the folder of that cell, a round of
 several in `DIR/programs/<id>/`, with the settings of all its cells in `cells.json`. A
-round that was begun goes on as it began, whatever else a later call asks for.
+round that was begun resumes as it began, whatever cells a later call names.
 """
 
 import dataclasses
@@ -38,7 +38,7 @@ class Round:
 
     Attributes:
         cells: in the order of their runs.
-        directory: in which `checkpoints/` is, or will be.
+        directory: folder that holds, or will hold, `checkpoints/`.
     """
 
     cells: tuple[CellConfig, ...]
@@ -56,7 +56,7 @@ class Round:
 
     @property
     def num_runs(self) -> int:
-        """Runs of all its cells."""
+        """Number of runs in all its cells."""
         return sum(len(cell.seeds) for cell in self.cells)
 
     @property
@@ -70,7 +70,7 @@ class Round:
         return (self.checkpoints / str(self.num_steps)).is_dir()
 
     def holds(self, cell: CellConfig) -> bool:
-        """Return whether a cell of this name and these settings is among its cells."""
+        """Return whether one of its cells has the name and settings of `cell`."""
         mine = self._by_name.get(cell.name)
         return mine is not None and same_settings(mine, cell)
 
@@ -91,7 +91,7 @@ class Round:
         }
 
     def to_json(self) -> list:
-        """Content of `cells.json`."""
+        """Return the content of `cells.json`."""
         return [cell.to_json() for cell in self.cells]
 
     def write_record(self) -> None:
@@ -103,7 +103,7 @@ class Round:
 def form_rounds(cells: Collection[CellConfig], workdir: Path) -> list[Round]:
     """Return the rounds in which unfinished cells are to be trained.
 
-    If a round has been begun, all of its cells are trained, also unwanted ones.
+    All cells of a round that was begun are trained, even if not in `cells`.
 
     Raises:
         ConfigError: the record of a round in `workdir` is damaged.
@@ -147,7 +147,7 @@ def round_of(directory: Path) -> Round | None:
 
 
 def _find(cell: CellConfig, directory: Path, begun: Iterable[Round]) -> Round | None:
-    """Return the round of a cell, one that is trained if there are several."""
+    """Return the round of a cell; of several, one that is trained if possible."""
     alone = Round((cell,), directory)
     if alone.checkpoints.is_dir():
         return alone
@@ -156,7 +156,7 @@ def _find(cell: CellConfig, directory: Path, begun: Iterable[Round]) -> Round | 
 
 
 def same_settings(one: CellConfig, other: CellConfig) -> bool:
-    """Return whether two cells are the same but for what `MAY_CHANGE`."""
+    """Return whether two cells differ at most in the settings of `MAY_CHANGE`."""
     first, second = (flatten(cell.to_json()) for cell in (one, other))
     return (
         all(first[key] == second[key] for key in first.keys() - {*MAY_CHANGE})
@@ -182,7 +182,7 @@ def _host_settings(settings: object) -> tuple:
 
 
 def _as_wanted(past: Round, wanted: CellConfig) -> Round:
-    """Return a begun round with those settings of a wanted cell that may change."""
+    """Return a begun round with the settings of a wanted cell that may change."""
     cells = tuple(
         replace(
             cell,

@@ -12,10 +12,10 @@ from repjax.storage.rounds import round_of
 
 
 def cell_directories(workdirs: Iterable[Path]) -> list[Path]:
-    """The folders of cells in each workdir, by name.
+    """Return the folders of cells in each workdir, by name.
 
     Raises:
-        ConfigError: one was not trained in, or all are shards without a run.
+        ConfigError: a workdir holds no sweep, or all are shards without a run.
     """
     directories = []
     for workdir in workdirs:
@@ -31,7 +31,7 @@ def cell_directories(workdirs: Iterable[Path]) -> list[Path]:
 
 
 def read_cell(directory: Path) -> CellConfig:
-    """The settings of the cell in a folder."""
+    """Return the settings of the cell in a folder."""
     values = read_json(directory / "config.json")
     try:
         return CellConfig.from_json(values)
@@ -40,7 +40,7 @@ def read_cell(directory: Path) -> CellConfig:
 
 
 def parse_step(text: str) -> int:
-    """The step that --step names."""
+    """Parse the value of --step."""
     if not (text.isascii() and text.isdecimal()):
         raise ConfigError(
             f"--step: {text!r} is not allowed; use an integer, at least 0"
@@ -49,10 +49,10 @@ def parse_step(text: str) -> int:
 
 
 def check_distinct(directories: Iterable[Path]) -> None:
-    """`ConfigError` if two folders hold the same run, trained to the end.
+    """Raise `ConfigError` if two folders hold the same run, trained to the end.
 
-    In a mean it would count twice. An unfinished twin does no harm: a shard that
-    another machine took over leaves one behind.
+    It would count twice in a mean. Unfinished duplicates are allowed: a shard that
+    another machine took over leaves them behind.
     """
     owners: dict[tuple[str, int], Path] = {}
     for directory in directories:
@@ -70,10 +70,10 @@ def check_distinct(directories: Iterable[Path]) -> None:
 
 
 def wanted_seeds(workdirs: Iterable[Path]) -> dict[str, set[int]]:
-    """Cell → seeds of the whole sweeps that the workdirs were trained for.
+    """Return cell → seeds of the whole sweeps to which the workdirs belong.
 
-    The manifest of a shard holds the config of the sweep that it is a part of. Imported
-    workdirs have none, and want nothing.
+    The manifest of a shard holds the config of its whole sweep. Imported workdirs have
+    no config, and are left out.
     """
     wanted: dict[str, set[int]] = {}
     for workdir in workdirs:
@@ -88,7 +88,7 @@ def wanted_seeds(workdirs: Iterable[Path]) -> dict[str, set[int]]:
             cells = expand(config, manifest["overrides"])
         except (LookupError, TypeError, ValueError) as error:
             print(
-                f"repjax: {path}: what is missing is not known: {error}",
+                f"repjax: {path}: cannot tell which runs are missing: {error}",
                 file=sys.stderr,
             )
             continue
@@ -100,7 +100,7 @@ def wanted_seeds(workdirs: Iterable[Path]) -> dict[str, set[int]]:
 def missing(
     wanted: Mapping[str, set[int]], cells: Sequence[CellConfig]
 ) -> Iterator[str]:
-    """A line for each cell of which `cells` lack runs."""
+    """Yield a line for each cell with runs that are missing from `cells`."""
     there: dict[str, set[int]] = {}
     for cell in cells:
         there.setdefault(cell.name, set()).update(cell.seeds)
@@ -110,7 +110,7 @@ def missing(
 
 
 def show_seeds(seeds: Sequence[int]) -> str:
-    """Increasing seeds in words: "seed 3", "seeds 1 to 4, 7"."""
+    """Return increasing seeds in words: "seed 3", "seeds 1 to 4, 7"."""
     spans: list[list[int]] = []
     for seed in seeds:
         if spans and seed == spans[-1][-1] + 1:

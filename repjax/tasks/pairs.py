@@ -17,14 +17,14 @@ _FACTOR = re.compile(r"[ab](\^-1)?")
 
 
 def labels(group: Group, task: str = "a*b") -> Int[np.ndarray, "group group"]:
-    """Table of the word `task`: entry [a, b] is the label of pair (a, b).
+    """Return the table of the word `task`: entry [a, b] is the label of pair (a, b).
 
     Args:
         group: any finite group.
         task: factors `a`, `b`, `a^-1`, `b^-1` joined by `*`, multiplied from the left.
 
     Raises:
-        ValueError: `task` is no such word.
+        ValueError: `task` is not such a word.
     """
     factors = task.replace(" ", "").split("*")
     if not all(_FACTOR.fullmatch(factor) for factor in factors):
@@ -42,7 +42,7 @@ def labels(group: Group, task: str = "a*b") -> Int[np.ndarray, "group group"]:
 
 
 def num_train_pairs(order: int, train_fraction: float) -> int:
-    """Number of training pairs, rounded down as in the paper's code."""
+    """Return the number of training pairs, rounded down as in the paper's code."""
     return int(train_fraction * order * order)
 
 
@@ -54,15 +54,15 @@ def split(
 ) -> Int[Array, " train"]:
     """Draw the training pairs of one run, in increasing order of pair index.
 
-    The order does not matter to full-batch training; increasing indices read the
+    The order does not matter for full-batch training; increasing indices read the
     embedding tables nearly in sequence.
 
     Args:
-        key: of the split alone.
-        order: of the group.
+        key: random key, for the split only.
+        order: order of the group.
         num_pairs: pairs to draw; a number or, with `capacity`, an array.
-        capacity: length of the result, by default `num_pairs`. What follows the pairs
-            is padding, n².
+        capacity: length of the result, by default `num_pairs`. Entries after the pairs
+            are padding, n².
     """
     everything = order * order
     permutation = jax.random.permutation(key, everything)
@@ -74,6 +74,6 @@ def split(
 def is_train(
     train_pairs: Int[Array, " train"], order: int
 ) -> Bool[Array, "group group"]:
-    """Return a mask over all pairs, True where the pair trains; padding is none."""
+    """Return a mask over all pairs, True for training pairs; padding is ignored."""
     mask = jnp.zeros(order * order, bool).at[train_pairs].set(True, mode="drop")
     return mask.reshape(order, order)

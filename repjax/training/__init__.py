@@ -1,4 +1,4 @@
 """One run as pure functions: loss, optimiser, state, steps.
 
-Nothing here has a run axis or opens a file; many runs are the business of `engine`.
+Nothing here has a run axis or opens a file; `engine` trains many runs.
 """

@@ -1,4 +1,4 @@
-"""Sums over the training pairs of one run, a block of them at a time."""
+"""Sum over the training pairs of one run, a block of them at a time."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -13,7 +13,7 @@ class TrainPairs(NamedTuple):
     """Training pairs of one run, as a step reads them; some may be padding.
 
     Attributes:
-        pair: a·n + b.
+        pair: index a·n + b.
         labels: class of each pair.
         weights: share of each pair in the mean loss; 0 for padding.
     """
@@ -27,14 +27,14 @@ class Blocks(NamedTuple):
     """Division of a step's pairs into blocks.
 
     Attributes:
-        size: pairs whose activations may exist together; None for all.
-        skip_empty: whether blocks without a pair are skipped and all are of `size`: the
-            sum then does not depend on the padding. Not where many runs take each block
-            together, of which none can skip one.
-        segments: parts of the pairs that are added up separately, and in the same order
-            wherever each was computed.
-        axis: the mesh axis whose devices share the segments; None if one has them all.
-        devices: how many devices that are; they divide `segments`.
+        size: number of pairs whose activations may exist at once; None for all.
+        skip_empty: whether to skip blocks of padding and make all others of `size`, so
+            that the sum does not depend on the padding. Not possible for batched runs,
+            which go through each block together.
+        segments: parts of the pairs that are summed separately; the sums are added in
+            the same order wherever they were computed.
+        axis: mesh axis whose devices share the segments; None for a single device.
+        devices: number of devices on that axis; divides `segments`.
     """
 
     size: int | None = None
@@ -53,20 +53,20 @@ def sum_over_blocks(
     num_pairs: Int[Array, ""],
     blocks: Blocks,
 ) -> Any:
-    """Return `function(pairs)`, which is a sum over pairs, block by block.
+    """Compute `function(pairs)`, a sum over pairs, block by block.
 
     Args:
-        function: of some of the pairs.
-        pairs: all of them, padding last.
-        num_pairs: how many are not padding.
-        blocks: how to go through them.
+        function: returns the sum over some of the pairs.
+        pairs: all pairs, padding last.
+        num_pairs: number of pairs that are not padding.
+        blocks: division into blocks.
     """
     capacity, size = pairs.pair.size, blocks.size
     if size is None or (capacity <= size and not blocks.skip_empty):
         return function(pairs)
     most = -(-capacity // size)
     if blocks.skip_empty:
-        # One block is no loop to XLA, which then rounds in another way.
+        # To XLA a single block is not a loop, and it then rounds differently.
         most = max(2, most)
     else:
         size = -(-capacity // most)  # nearly equal blocks need little padding
@@ -99,5 +99,5 @@ def sum_over_blocks(
 
 
 def _pad(values: Array, length: int) -> Array:
-    """Zeros up to `length`: pair 0 with weight 0."""
+    """Pad with zeros to `length`: pair 0 with weight 0."""
     return jnp.pad(values, (0, length - values.size))

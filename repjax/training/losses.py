@@ -1,4 +1,4 @@
-"""Cross-entropy that is exact in float32, however confident the network.
+"""Cross-entropy that is exact in float32, however confident the network is.
 
 These networks end with the label 15 to 25 above the other logits, where float32
 log-softmax returns multiples of 1e-7 and optax's integer cross-entropy returns 0. With
@@ -19,12 +19,12 @@ from repjax.typing import Array, Bool, Float, Int
 def cross_entropy(
     logits: Float[Array, "..."], labels: Int[Array, " pair"], axis: int = 1
 ) -> Float[Array, " pair"]:
-    """−log softmax(logits)[label] of each pair, natural log, relative error ~1e-6.
+    """Return −log softmax(logits)[label] of each pair, in nats, relative error ~1e-6.
 
     Args:
         logits: pair × vocab, or vocab × pair.
         labels: class of each pair.
-        axis: that of the classes: 1 or 0.
+        axis: axis of the classes: 1 or 0.
     """
     return _forward(logits, labels, axis)[0]
 
@@ -32,7 +32,7 @@ def cross_entropy(
 def _forward(
     logits: Float[Array, "..."], labels: Int[Array, " pair"], axis: int
 ) -> tuple[Float[Array, " pair"], tuple[Array, Array, Array]]:
-    """Loss; and the probabilities of wrong classes, each and all, with the labels."""
+    """Return the loss; and wrong-class probabilities, their sums, and the labels."""
     at_label = _at_label(logits, labels, axis)
     label_logit = jnp.take_along_axis(logits, jnp.expand_dims(labels, axis), axis)
     above = jnp.where(at_label, -jnp.inf, logits - label_logit)
@@ -42,7 +42,7 @@ def _forward(
     total = jnp.sum(odds, axis, keepdims=True)
     label_odds = jnp.exp(-shift)
     loss = jnp.where(shift > 0.0, shift + jnp.log(label_odds + total), jnp.log1p(total))
-    # One division a pair, and not one for each of its classes.
+    # One division per pair instead of one per class.
     scale = 1.0 / (label_odds + total)
     return jnp.squeeze(loss, axis), (odds * scale, total * scale, labels)
 

@@ -9,10 +9,10 @@ from repjax.settings.config import OptimizerConfig
 
 
 class AdamW(struct.PyTreeNode):
-    """The settings of one run's optimiser, as `OptimizerConfig` has them, as data.
+    """Settings of one run's optimiser as data, with the fields of `OptimizerConfig`.
 
-    Runs with other values share a compiled program. The values are numbers or arrays,
-    not typed: the same tree also holds those of stacked runs.
+    Runs with different values share a compiled program. The values are numbers or
+    arrays, not typed: the same tree also holds those of stacked runs.
     """
 
     learning_rate: Any
@@ -25,9 +25,9 @@ class AdamW(struct.PyTreeNode):
 def build_optimizer(config: OptimizerConfig | AdamW) -> optax.GradientTransformation:
     """Return AdamW with decoupled weight decay on every weight, constant learning rate.
 
-    `eps` stands outside the square root, as in PyTorch. It is a result, not a detail:
-    weight decay balances the gradient at eps · decay · weight, so the final training
-    loss is proportional to it.
+    `eps` is outside the square root, as in PyTorch. This affects results: weight decay
+    balances the gradient at eps · decay · weight, so the final training loss is
+    proportional to `eps`.
     """
     return optax.adamw(
         config.learning_rate,

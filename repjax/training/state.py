@@ -10,18 +10,18 @@ from repjax.typing import Params
 
 
 class RunState(struct.PyTreeNode):
-    """State of one run: restoring it and training on gives the same bits.
+    """State of one run; training on from a restored state gives the same bits.
 
     The arrays are not typed: the same tree also holds stacked runs, NumPy arrays on
     their way to a file, and bare shapes.
 
     Attributes:
         step: optimiser steps taken, an int32 scalar; fewer than its cell's if its loss
-            became non-finite, after which it takes none.
+            became non-finite, which ends its training.
         params: weights.
         opt_state: AdamW's moments.
-        train_pairs: indices a·n + b of the training pairs, increasing int32; n² after
-            them is padding.
+        train_pairs: indices a·n + b of the training pairs, increasing int32, then n² as
+            padding.
     """
 
     step: Any
@@ -31,14 +31,14 @@ class RunState(struct.PyTreeNode):
 
 
 class RunData(struct.PyTreeNode):
-    """The settings of one run that are data: runs that differ in them share a program.
+    """Settings of one run that are data: runs that differ in them share a program.
 
     Attributes:
-        seed: uint32, the only source of chance.
+        seed: uint32, the only source of randomness.
         num_pairs: training pairs, int32.
         optimizer: settings of AdamW, float32.
-        initial: attributes of the network that only its initial weights depend on.
-        basis: index of its group and task among those of the program, int32.
+        initial: attributes of the network that affect only its initial weights.
+        basis: index of its group and task in the program, int32.
     """
 
     seed: Any

@@ -44,14 +44,14 @@ def train_steps(
     labels: Int[Array, " train"],
     blocks: Blocks = ALL_AT_ONCE,
 ) -> tuple[RunState, Scalar]:
-    """Take `num_steps` full-batch steps of one run; also the loss the last one saw.
+    """Take `num_steps` full-batch steps of one run; return its state and last loss.
 
-    `labels` are those of the run's training pairs: all that training learns of a group.
+    `labels` holds the labels of the training pairs, the only data about the group.
 
     `num_steps` is an operand of the loop, not a constant of the program, so chunks of
-    every length share one compilation. `blocks` says how a step goes through its pairs,
-    by default through all at once. A run whose loss is no longer finite is frozen: its
-    weights stay as they are, and its `step` is the one at which that was seen.
+    every length share one compilation. `blocks` divides the pairs of a step, by default
+    into a single block. A run whose loss is no longer finite is frozen: its weights
+    stay as they are, and its `step` is the one at which that happened.
     """
     is_pair = state.train_pairs < model.order**2
     num_pairs = jnp.sum(is_pair)
@@ -87,14 +87,14 @@ def _loss_and_gradient(
 ) -> tuple[Scalar, Params]:
     """Return the weighted mean loss over `pairs`, and its gradient in the weights.
 
-    What concerns elements alone, the tables, is computed once and not in every block of
-    pairs; so is the way back from the tables to the weights.
+    The tables, which depend on elements only, are computed once and not in every block
+    of pairs; so is the backward pass from the tables to the weights.
     """
     tables, pull_back = jax.vjp(
         lambda params: model.apply(params, method="tables"), params
     )
-    # Or XLA writes the transposed ones into every product, which then runs 1.6 times
-    # longer.
+    # Without the barrier XLA fuses the transposes into every product, which then takes
+    # 1.6 times as long.
     tables = jax.lax.optimization_barrier(tables)
 
     def share_of_loss(tables, some):

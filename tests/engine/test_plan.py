@@ -140,7 +140,7 @@ def test_the_user_knows_better():
     for on_cpu in (True, False):
         plan = make_plan(cell, 1, on_cpu, 16 * GIB)
         assert (plan.at_once, plan.slots) == (4, 12)
-    with pytest.raises(ConfigError, match=r"runs_per_device: 90 .* 90 at once"):
+    with pytest.raises(ConfigError, match=r"runs_per_device: 90 .* 90 runs at once"):
         make_plan(paper_cell("S5", "mlp", 90, runs_per_device=90), 1, False, GIB)
     many = paper_cell("S5", "mlp", 1000, runs_per_device=2)
     with pytest.raises(ConfigError, match="num_seeds: 1000 runs of S5_mlp need"):

@@ -197,7 +197,7 @@ def test_a_finished_cell_is_read_back(undisturbed, tmp_path):
     again = train_cell(cell, tmp_path, PlainProgress(console))
     chex.assert_trees_all_equal(first.metrics, again.metrics)
     heading, *runs = console.file.getvalue().splitlines()
-    assert heading == f"{cell.name}: was finished before"
+    assert heading == f"{cell.name}: already finished"
     assert runs == list(run_lines(first))
 
 

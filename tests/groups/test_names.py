@@ -10,7 +10,7 @@ import pytest
 from repjax.groups import Group, build_group
 from repjax.groups.facts import is_nilpotent, is_solvable
 from repjax.groups.identify import are_isomorphic, identify
-from repjax.groups.names import KNOWN, folder_name
+from repjax.groups.names import KNOWN, folder_name, tidy
 
 
 @pytest.mark.parametrize(
@@ -227,6 +227,14 @@ def test_impossible_groups_are_refused_in_one_line(name, said):
 def test_folders_have_plain_names(name, folder):
     """Brackets, colons and commas are work for a shell."""
     assert folder_name(name) == folder
+
+
+def test_blanks_that_mean_nothing_are_dropped():
+    """Others stay, so that an error shows what was written."""
+    assert tidy("SmallGroup( 21, 1 )") == "SmallGroup(21,1)"
+    assert tidy("C2 x (C4 wr C2)^ 2") == "C2x(C4wrC2)^2"
+    assert tidy("S5 A5") == "S5 A5"
+    assert tidy("my tables/C2 x C2.csv") == "my tables/C2 x C2.csv"
 
 
 @pytest.mark.parametrize(

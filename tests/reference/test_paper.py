@@ -51,6 +51,6 @@ def test_it_is_noted_under_the_table():
     as_paper = make_results(CELLS["A5", "mlp"])
     other = make_results(changed("transformer"))
     assert notes(build_rows([as_paper, other])) == [
-        "S5, Transformer: trained otherwise than the paper's runs: train_fraction "
+        "S5, Transformer: trained differently from the paper's runs: train_fraction "
         "0.7, not 0.6."
     ]

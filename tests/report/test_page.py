@@ -6,8 +6,10 @@ from itertools import pairwise
 
 import pytest
 
+from repjax.groups.library import small_groups
 from repjax.report.figures import picture
 from repjax.report.figures.gallery import write_figures
+from repjax.report.figures.periodic import periodic_table
 from repjax.report.page import write_page
 from repjax.report.run_tables import fact_list, irrep_tables
 from repjax.report.tables import decimal
@@ -193,3 +195,26 @@ def test_the_whole_of_table_3_stays_below_10_megabytes(tmp_path):
     panel = text[text.index('<details class="run"') : text.index("<h3>Config</h3>")]
     assert len(panel) > 40_000
     assert 14 * (len(text) + 3 * len(panel)) < 10e6
+
+
+def test_periodic_table_of_hundreds_of_groups_stays_small(tmp_path):
+    """All 249 groups of order 2 to 48: by order, each with its structure."""
+    stories = [
+        tell(
+            make_curves(
+                entry.name, num_runs=1, num_irreps=2 + order // 3, num_evaluations=3
+            ),
+            order=order,
+        )
+        for order, entries in small_groups().items()
+        for entry in entries
+        if 2 <= order <= 48
+    ]
+    assert len(stories) == 249
+    report = report_of(*stories)
+    assert periodic_table(report.squares) is None, "no figure of metres"
+    page = write(report, tmp_path)
+    assert page.stat().st_size < 3e6
+    text = page.read_text()
+    for expected in ("Order 36 ", "SmallGroup(48,52)", "SL(2,3)"):
+        assert expected in text

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from repjax.reference.paper import paper_values
+from repjax.groups import build_group
+from repjax.reference.paper import paper_group, paper_values
 from repjax.report.means import (
     COLUMNS,
     build_rows,
@@ -134,7 +135,7 @@ def test_golden_markdown():
     table = [line for line in text.splitlines() if line.startswith("| ")]
     assert one_space("\n".join(table)) == one_space(GOLDEN_MARKDOWN)
     assert len({len(line) for line in text.splitlines() if line.startswith("|")}) == 1
-    assert "also those that did not generalise" in text
+    assert "including runs that did not generalise" in text
 
 
 def test_golden_latex():
@@ -175,6 +176,26 @@ def test_a_table_file_of_a_papers_name_stands_apart_and_beside_nothing():
     assert named[0] == "1.00"
     assert named[1] != "–"
     assert file == ("3.00", "–", "")
+
+
+def test_the_papers_values_stand_beside_its_groups_by_any_name(tmp_path):
+    """A table of A5 in another order, called anything; not C6 under the name A5."""
+    group = build_group("A5")
+    place = np.random.default_rng(0).permutation(60)
+    table = np.empty_like(group.table)
+    table[np.ix_(place, place)] = place[group.table]
+    np.save(tmp_path / "mine.npy", table)
+    np.save(tmp_path / "A5.npy", build_group("C6").table)
+    names = ("A5", "PSL(2,5)", "SmallGroup(60,5)", f"{tmp_path}/mine.npy")
+    published = {
+        build_rows([make_results(make_cell(name))])[0].texts("mlp", "test_loss")[1]
+        for name in names
+    }
+    assert published == {"1.94e-5"}
+    (other,) = build_rows([make_results(make_cell(f"{tmp_path}/A5.npy"))])
+    assert other.texts("mlp", "test_loss")[1] == "–"
+    assert paper_group("D122") is None
+    assert paper_group("C59xC2") == "C118"
 
 
 def test_swept_settings_are_never_averaged():
@@ -225,7 +246,7 @@ def test_a_mean_of_unlike_cells_has_a_note():
     longer = replace(make_cell(seeds=(3, 4)), num_steps=7)
     for other in (cell, longer):
         text = markdown(build_rows([make_results(cell), make_results(other)]))
-        assert "S4, MLP: one mean over cells that differ" in text
+        assert "S4, MLP: the mean is over cells that differ" in text
 
 
 @pytest.mark.parametrize(
@@ -282,7 +303,7 @@ def test_runs_that_diverged_are_in_no_mean_and_are_named():
     (row,) = rows = build_rows([one])
     assert row.entries["mlp"].means["test_loss"] == 0.5
     assert row.runs("mlp") == "1/2"
-    assert "S4, MLP: 1 of 2 runs diverged and are in no mean." in markdown(rows)
+    assert "S4, MLP: 1 of 2 runs diverged and are left out." in markdown(rows)
 
     all_of_them = make_results(trained_steps=7, test_accuracy=np.nan)
     (row,) = build_rows([all_of_them])

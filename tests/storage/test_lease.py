@@ -38,7 +38,7 @@ def test_held_while_its_owner_lives(bucket, capsys):
     before = content(bucket)["renewals"]
     with pytest.raises(Held, match="the first"):
         lease_of(bucket, "the second").take()
-    assert ".lock is of the first; watching" in capsys.readouterr().err
+    assert ".lock belongs to the first; watching" in capsys.readouterr().err
     assert content(bucket)["renewals"] > before
     first.check()
     first.give_back()
@@ -117,6 +117,6 @@ def test_one_that_cannot_be_read_is_watched_as_well(bucket, capsys, content):
     bucket.pipe_file("/cell/.lock", content)
     mine = lease_of(bucket, "me")
     mine.take()
-    assert "is of somebody unknown; watching" in capsys.readouterr().err
+    assert "belongs to an unknown process; watching" in capsys.readouterr().err
     mine.check()
     mine.give_back()

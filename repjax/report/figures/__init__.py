@@ -1,1 +1,1 @@
-"""The paper's figures, by matplotlib: data of the report in, figures out."""
+"""The paper's figures, drawn with matplotlib from the data of a report."""

@@ -1,7 +1,7 @@
 """One network taken apart: neurons, unembedding, and the map from ρ(ab) to logits.
 
-Chughtai et al. 2023, section 5. Heat maps stay small: of many elements or neurons every
-k-th is drawn, after they are sorted.
+Chughtai et al. 2023, section 5. To keep heat maps small, only every k-th of many sorted
+elements or neurons is drawn.
 """
 
 from collections.abc import Sequence
@@ -23,14 +23,14 @@ NEURONS_EACH = 2
 PANELS_PER_ROW = 4
 
 SCALE = 0.5
-"""Inches for the scale of colours, and the name of the side, below the panels."""
+"""Inches below the panels for the colour scale and the axis label."""
 
 
 def neuron_maps(story: Story, anatomy: Anatomy) -> Figure | None:
-    """Activations of the strongest neurons of each cluster, over a and b.
+    """Plot the activations of the strongest neurons of each cluster, over a and b.
 
-    Elements are sorted by the character of the cluster's irrep, the largest first: a
-    sign neuron shows as blocks.
+    Elements are sorted by the character of the cluster's irrep, the largest first, so
+    that a sign neuron shows as blocks.
     """
     panels = [
         (irrep, neuron, activation)
@@ -56,9 +56,9 @@ def neuron_maps(story: Story, anatomy: Anatomy) -> Figure | None:
 
 
 def logit_maps(story: Story, anatomy: Anatomy) -> Figure | None:
-    """The map from the entries of ρ(ab) to those of ρ(c⁻¹), for each key irrep.
+    """Plot the map from the entries of ρ(ab) to those of ρ(c⁻¹), for each key irrep.
 
-    From −1 to 1; that of tr ρ(ab)ρ(c⁻¹) is a permutation.
+    Values are from −1 to 1; the map of tr ρ(ab)ρ(c⁻¹) is a permutation.
     """
     irreps = list(anatomy.logit_maps)[:MAX_PANELS]
     if not irreps:
@@ -75,7 +75,7 @@ def logit_maps(story: Story, anatomy: Anatomy) -> Figure | None:
 
 
 def unembedding(story: Story, anatomy: Anatomy) -> Figure | None:
-    """W_U in representation basis: neurons by cluster, columns by irrep."""
+    """Plot W_U in representation basis: neurons by cluster, columns by irrep."""
     key = np.flatnonzero(story.results.is_key[_run_of(story, anatomy)])
     if not key.size:
         return None
@@ -106,7 +106,7 @@ def unembedding(story: Story, anatomy: Anatomy) -> Figure | None:
 
 
 def thin(order: np.ndarray, limit: int) -> np.ndarray:
-    """At most `limit` of these, evenly spaced, in the same order."""
+    """Return at most `limit` of the entries, evenly spaced, in the same order."""
     if len(order) <= limit:
         return order
     return order[np.linspace(0, len(order) - 1, limit).round().astype(int)]
@@ -119,7 +119,7 @@ def _run_of(story: Story, anatomy: Anatomy) -> int:
 def _by_cluster(
     anatomy: Anatomy, key: Int[np.ndarray, " key"]
 ) -> tuple[Int[np.ndarray, " neuron"], Int[np.ndarray, " neuron"]]:
-    """Neurons and the key irrep each receives most of; those that are off come last."""
+    """Sort neurons by the key irrep that each receives most of; those off come last."""
     cluster = key[np.argmax(anatomy.received[key], axis=0)]
     cluster = np.where(anatomy.is_off, len(anatomy.received), cluster)
     neurons = thin(np.argsort(cluster, kind="stable"), MAX_NEURONS)
@@ -127,7 +127,7 @@ def _by_cluster(
 
 
 def _panels(number: int) -> tuple[Figure, Sequence[Axes]]:
-    """Square axes, four in a row."""
+    """Create square axes, four in a row."""
     columns = min(max(number, 2), PANELS_PER_ROW)
     rows = -(-number // columns)
     left, right, gap, title = 0.3, 0.1, 0.1, 0.32
@@ -146,14 +146,14 @@ def _panels(number: int) -> tuple[Figure, Sequence[Axes]]:
 
 
 def _name_sides(grid: Sequence[Axes], rows: str, columns: str) -> None:
-    """On the lowest panel at the left, for all of them."""
+    """Label the axes of the lowest panel at the left, on behalf of all panels."""
     corner = grid[(len(grid) - 1) // PANELS_PER_ROW * PANELS_PER_ROW]
     corner.set_ylabel(rows)
     corner.set_xlabel(columns)
 
 
 def _scale(figure: Figure, colors, low: str, high: str) -> None:
-    """Colours from low to high, at the bottom right."""
+    """Draw the colour scale, from low to high, at the bottom right."""
     width, height = figure.get_size_inches()
     axes = figure.add_axes(
         (1 - 1.75 / width, 0.14 / height, 0.55 / width, 0.09 / height)
@@ -172,7 +172,7 @@ def _image(
     limit: float | None = None,
     aspect: Literal["equal", "auto"] = "equal",
 ) -> None:
-    """Kept in its own pixels (`none`), which the viewer scales without blur."""
+    """Draw an image without resampling (`none`); viewers scale it without blur."""
     low = None if limit is None else -limit
     axes.imshow(
         values,
@@ -190,7 +190,7 @@ def _image(
 
 
 def _mark(axis, sizes, names, draw_line) -> None:
-    """Names in the middle of blocks, and lines between them."""
+    """Write names in the middle of blocks, and draw lines between blocks."""
     ends = np.cumsum(sizes)
     axis.set_ticks(ends - np.array(sizes) / 2 - 0.5, names)
     for end in ends[:-1]:

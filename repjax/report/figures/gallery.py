@@ -18,16 +18,16 @@ from repjax.report.sweeps import sweeps
 from repjax.settings.architectures import ARCHITECTURES
 
 MAX_PANELS = 64
-"""Runs with figures of their own in a whole report, which keeps the page small."""
+"""Most runs with figures of their own in a whole report, to keep the page small."""
 
 MAX_PANELS_EACH = 8
-"""Runs of one cell that get them unless asked; tables and statistics have all."""
+"""Runs of one cell with figures of their own by default; tables include all runs."""
 
 FEW_CELLS = 8
 """Above this number of cells, single runs have no figures unless asked for."""
 
 MANY_CELLS = 40
-"""Above this number of cells, single cells have none either."""
+"""Above this number of cells, single cells have no figures either."""
 
 Plan = Iterator[tuple[str, str, str, Callable[[], Figure | None]]]
 
@@ -37,7 +37,7 @@ class Gallery:
     """Every figure of a report, written and ready for the page.
 
     Attributes:
-        sweep: what the sweep as a whole shows.
+        sweep: figures over the sweep as a whole.
         periodic_table: None without any irrep.
         cells: name of a story → figures over its runs.
         runs: name of a story → index of a run → figures of that run.
@@ -55,14 +55,14 @@ def write_figures(
     num_panels: int | None = None,
     of_cells: str | None = None,
 ) -> Gallery:
-    """Writes `directory`/figures as SVG and PDF.
+    """Write `directory`/figures as SVG and PDF.
 
     Args:
-        report: what is told.
-        directory: gets the folder.
+        report: data to draw.
+        directory: parent of the folder.
         num_panels: runs of each cell with figures of their own; by default
-            `MAX_PANELS_EACH`, none in a report of more than `FEW_CELLS`.
-        of_cells: pattern on the names of cells that get figures at all; by default all,
+            `MAX_PANELS_EACH`, or none in a report of more than `FEW_CELLS`.
+        of_cells: pattern for the names of cells that get figures; by default all, or
             none in a report of more than `MANY_CELLS`.
     """
     folder = Path(directory) / "figures"
@@ -110,12 +110,12 @@ def with_figures(stories: Sequence[Story], of_cells: str | None = None) -> set[s
 
 
 def heading_of(story: Story) -> str:
-    """Group, and what tells its cells apart: S5 MLP."""
+    """Return group and network, as a heading: S5 MLP."""
     return f"{story.results.group_name} {network_of(story)}"
 
 
 def network_of(story: Story) -> str:
-    """Architecture, what was swept, and whether it was trained elsewhere."""
+    """Return architecture, swept settings, and whether the cell was imported."""
     results = story.results
     swept = swept_settings([results])
     names = (key.rpartition(".")[2].replace("_", " ") for key in swept.keys)
@@ -128,7 +128,7 @@ def network_of(story: Story) -> str:
 
 
 def runs_with_panel(story: Story, num_panels: int) -> list[int]:
-    """Runs that were taken apart first, then the others, as far as there is room."""
+    """Return up to `num_panels` runs, preferably those that were taken apart."""
     order = dict.fromkeys([*sorted(story.anatomies), *range(story.results.num_runs)])
     return sorted(list(order)[:num_panels])
 
@@ -142,12 +142,12 @@ def _draw_all(plan: Plan, folder: Path, name: str, heading: str) -> tuple[Pictur
 
 
 def _sweep_plan(stories: Sequence[Story]) -> Plan:
-    """Name, title, caption and plot of the figures over a whole sweep."""
+    """Yield name, title, caption and plot of the figures over a whole sweep."""
     for sweep in sweeps(stories):
         panels = sweep_figures.panels_of(sweep)
         names = [key.rpartition(".")[2] for key in sweep.keys]
         rest = (
-            f" Runs with any {' and '.join(sweep.pooled)} are pooled."
+            f" Runs are pooled over {' and '.join(sweep.pooled)}."
             if sweep.pooled
             else ""
         )
@@ -186,12 +186,12 @@ _COUNTED = (
 _WHEN_PHASE = (
     "Below: step by which half of the runs had generalised, the deeper the earlier; "
     "runs that never did count as censored at their end (Kaplan–Meier), and a dash "
-    "says that less than half did."
+    "means that less than half did."
 )
 
 
 def _cell_plan(story: Story) -> Plan:
-    """Name, title, caption and plot of the figures over all runs."""
+    """Yield name, title, caption and plot of the figures over all runs."""
     yield (
         "irrep_frequency",
         "How often each irrep is learned",
@@ -209,8 +209,8 @@ def _cell_plan(story: Story) -> Plan:
     yield (
         "learning_steps",
         "When each irrep is learned",
-        "First evaluated step with a logit similarity above 0.05. A dot is a run; of "
-        "many runs, the thick line holds the middle 50 %, the thin one 90 %. The "
+        "First evaluated step with a logit similarity above 0.05. A dot is a run; with "
+        "many runs, the thick line spans the middle 50 %, the thin one 90 %. The "
         "vertical mark is the median.",
         partial(seeds.learning_steps, story),
     )
@@ -223,22 +223,22 @@ def _cell_plan(story: Story) -> Plan:
     yield (
         "losses_over_runs",
         "Losses of all runs",
-        "Those that did not generalise included.",
+        "Includes runs that did not generalise.",
         partial(seeds.losses_over_runs, story),
     )
     yield (
         "similarity_over_runs",
         "Logit similarity over runs",
-        "Each irrep over the runs that generalised and have it key; the irreps that "
-        "most runs learned.",
+        "Each irrep over the runs that generalised and in which it is key, for the "
+        "irreps that most runs learned.",
         partial(seeds.similarity_over_runs, story),
     )
 
 
 def _run_plan(story: Story, run: int) -> Plan:
-    """Name, title, caption and plot of the figures of one run."""
+    """Yield name, title, caption and plot of the figures of one run."""
     results, course = story.results, story.courses[run]
-    irreps = "Irreps stand in order of learning; the grey band holds all others."
+    irreps = "Irreps are in order of learning; the grey band holds all others."
     yield (
         "losses",
         "Losses and phases",
@@ -274,7 +274,7 @@ def _run_plan(story: Story, run: int) -> Plan:
     yield (
         "irrep_losses",
         "Restricted and excluded loss of each irrep",
-        f"Loss with ρ(ab) of one irrep alone, and with all but that. {irreps}",
+        f"Loss with ρ(ab) of one irrep alone, and with all but it. {irreps}",
         partial(training.irrep_losses, results, run),
     )
     if run in story.anatomies:
@@ -303,7 +303,7 @@ def _anatomy_plan(story: Story, run: int) -> Plan:
         "unembedding",
         "Unembedding in representation basis",
         "W_U: a row is a neuron, by cluster; a column is a function of the Fourier "
-        "basis, by key irrep. Orange positive, blue negative; every k-th where there "
-        "are many.",
+        "basis, by key irrep. Orange positive, blue negative; of many neurons or "
+        "columns, every k-th.",
         partial(anatomy.unembedding, story, parts),
     )

@@ -1,9 +1,9 @@
-"""A figure of matplotlib's as a small <svg> for the page.
+"""Turn a matplotlib figure into a small <svg> for the page.
 
-Colours become names of the style sheet, so that the page can be dark; ids become unique
-in the page; numbers lose the digits that nobody sees; heat maps get a palette. A series
-keeps its name, and axes their scale, from which the page tells the value under the
-pointer. What is left is a fifth of matplotlib's bytes.
+Colours become names of the style sheet, for dark mode; ids become unique in the page;
+numbers lose invisible digits; heat maps get a palette. A series keeps its name and axes
+their scale, from which the page reads the value under the pointer. The result has a
+fifth of matplotlib's bytes.
 """
 
 import base64
@@ -19,13 +19,13 @@ from PIL import Image
 from repjax.report.figures.look import COLOUR_NAMES, smallest_step
 
 HEADING = "heading"
-"""Id of the text that says whose figure it is; the page says that itself."""
+"""Id of the figure's heading, which is left out because the page has its own."""
 
 FLAT = 0.2
-"""Points of a line that are off by less than this (in 1/72 inch) are left out."""
+"""Points closer than this (in 1/72 inch) to a simpler line are left out."""
 
 PALETTE = 96
-"""Colours of a heat map."""
+"""Number of colours of a heat map."""
 
 _XLINK = "{http://www.w3.org/1999/xlink}href"
 _FONT = re.compile(r"font: (?:(bold|\d+) )?([\d.]+)px [^;]*")
@@ -43,13 +43,13 @@ _PNG = "data:image/png;base64,"
 
 
 def inline_svg(svg: bytes, figure: Figure, name: str, label: str) -> str:
-    """An <svg> element that needs nothing but the page's style sheet.
+    """Return an <svg> element that needs nothing but the page's style sheet.
 
     Args:
-        svg: what matplotlib wrote.
-        figure: what it wrote it from.
-        name: unique in the page; letters, digits and what ids may have.
-        label: what a screen reader says.
+        svg: matplotlib's output.
+        figure: figure that was saved.
+        name: name, unique in the page, from which ids are made.
+        label: text for screen readers.
     """
     root = ElementTree.fromstring(svg)
     for element in root.iter():
@@ -88,10 +88,10 @@ def _remove(element: Element, unwanted) -> None:
 
 
 def _scales(root: Element, figure: Figure) -> None:
-    """On each axes against steps: its box and the scales of its sides.
+    """Record the box and the scales of all axes over steps, as data attributes.
 
-    data-x: places of step 0, of the first and of the last step on the log axis, and
-    what these two are; data-y: kind, and values at the bottom and at the top.
+    data-x: positions of step 0 and of the first and last step on the log axis, then
+    these two steps; data-y: kind of scale, and values at the bottom and at the top.
     """
     groups = {element.attrib.get("id"): element for element in root.iter("g")}
     height = 72 * figure.get_figheight()
@@ -111,7 +111,7 @@ def _scales(root: Element, figure: Figure) -> None:
 
 
 def _series(element: Element) -> None:
-    """Named lines; the name shows under a resting pointer even without a script."""
+    """Name a line; the name shows as a tooltip even without a script."""
     kind, _, name = element.attrib.get("id", "").partition(":")
     if kind == "series":
         element.attrib = {"class": "series", "data-name": name}
@@ -143,7 +143,7 @@ def _shorten(element: Element) -> None:
 
 
 def _shorten_style(style: str) -> str:
-    """Named colours, and nothing that the style sheet says of all figures."""
+    """Name the colours, and drop what the style sheet sets for all figures."""
     style = _FONT.sub(r"font-weight: \1; font-size: \2px", style)
     for color, name in COLOUR_NAMES.items():
         style = style.replace(color, f"var(--{name})")
@@ -152,7 +152,7 @@ def _shorten_style(style: str) -> str:
 
 
 def _shorten_path(path: str) -> str:
-    """Tenths, relative; lines without the points that lie on them."""
+    """Round to tenths, make lines relative, and drop points that lie on them."""
     commands = re.findall(r"[A-Za-z][^A-Za-z]*", path)
     closed = commands[-1].strip() in "zZ"
     lines = commands[: len(commands) - closed]
@@ -170,7 +170,7 @@ def _shorten_path(path: str) -> str:
 
 
 def _corners(points: np.ndarray) -> list[int]:
-    """Indices of the points that a line needs to stay within `FLAT` of all others."""
+    """Return indices of points whose line stays within `FLAT` of all others."""
     kept, open_ = {0, len(points) - 1}, [(0, len(points) - 1)]
     while open_:
         first, last = open_.pop()
@@ -191,14 +191,14 @@ def _corners(points: np.ndarray) -> list[int]:
 
 
 def _numbers(*values: float, places: int = 1) -> str:
-    """Rounded, with a blank between, without noughts that say nothing."""
+    """Round numbers and join them with blanks, without trailing zeros."""
     texts = (f"{round(float(value), places):.{places}f}" for value in values)
     short = (text.rstrip("0").rstrip(".") if "." in text else text for text in texts)
     return " ".join("0" if text == "-0" else text for text in short)
 
 
 def _with_palette(href: str) -> str:
-    """A PNG with one byte per pixel in place of four."""
+    """Return a PNG with one byte per pixel instead of four."""
     image = Image.open(BytesIO(base64.b64decode(href.removeprefix(_PNG))))
     small = image.convert("RGB").quantize(PALETTE, dither=Image.Dither.NONE)
     file = BytesIO()
@@ -207,7 +207,7 @@ def _with_palette(href: str) -> str:
 
 
 def _join_grid(group: Element) -> None:
-    """All grid lines of one axes in one path; they lie below everything else."""
+    """Join all grid lines of one axes in one path; they lie below everything else."""
     if not group.attrib.get("id", "").startswith("axes_"):
         return
     lines = [
@@ -222,7 +222,7 @@ def _join_grid(group: Element) -> None:
 
 
 def _unique_ids(root: Element, prefix: str) -> None:
-    """Ids that something points to get the prefix; the others go."""
+    """Prefix the ids that are referred to, and remove all others."""
     text = ElementTree.tostring(root, encoding="unicode")
     used = set(re.findall(r'(?:url\(#|href="#)([^)"]+)', text))
     for element in root.iter():
@@ -238,7 +238,7 @@ def _unique_ids(root: Element, prefix: str) -> None:
 
 
 def _unwrap(element: Element) -> None:
-    """Groups that say nothing give way to what is in them."""
+    """Replace groups without attributes by their contents."""
     for child in list(element):
         _unwrap(child)
     children: list[Element] = []

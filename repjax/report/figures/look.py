@@ -1,8 +1,8 @@
-"""How figures look: sizes, fonts, colours, and the style of each irrep.
+"""Look of the figures: sizes, fonts, colours, and the style of each irrep.
 
 Every colour has a name, by which the page replaces it in dark mode. Lines keep at
 least 3:1 of contrast on paper and on a dark screen, and those of `SERIES` differ for
-colour-blind readers too; tests/report/figures/test_look.py computes both. From the
+colour-blind readers too; tests/report/figures/test_look.py checks both. From the
 seventh irrep on, the dashes differ instead.
 """
 
@@ -39,7 +39,7 @@ DASHES = (
     (0, (9, 1.5, 3, 1.5)),
     (0, (5, 3, 1, 3)),
 )
-"""With six colours enough for the 60 irreps of C118."""
+"""Dashes; with six colours they are enough for the 60 irreps of C118."""
 
 DARK = {
     PAPER: "#14161a",
@@ -55,7 +55,7 @@ DARK = {
     ),
     **dict(zip(PHASES, ("#1b2733", "#35291a", "#1a2e25"), strict=True)),
 }
-"""Each colour and what it is on a dark screen."""
+"""Each colour and its replacement in dark mode."""
 
 COLOUR_NAMES = {
     PAPER: "paper",
@@ -75,10 +75,10 @@ DIVERGING = LinearSegmentedColormap.from_list(
 WIDTH = 3.9
 LEFT, RIGHT, TOP, BOTTOM = 0.58, 1.08, 0.27, 0.42
 ROW_GAP = 0.26
-"""Inches: one column of a journal, or a phone with 8 point type."""
+"""Sizes in inches: one column of a journal, or a phone with 8 point type."""
 
 MAX_KEYS = 12
-"""Lines of the key beside a plot; the last says how many more there are."""
+"""Most entries of a legend; the last one says how many more there are."""
 
 RC = {
     "font.family": ["DejaVu Sans"],
@@ -124,9 +124,10 @@ RC = {
 
 
 def look() -> AbstractContextManager[None]:
-    """Matplotlib as these figures want it, whatever the user's settings are.
+    """Return a context with matplotlib's settings for these figures.
 
-    Draw and save inside: some settings are read when a figure is saved.
+    It ignores the user's settings. Draw and save inside it: some settings are read when
+    a figure is saved.
     """
     return matplotlib.style.context(["default", RC])
 
@@ -148,9 +149,9 @@ NAMED = {
 
 
 def irrep_styles(results: CellResults) -> dict[str, LineStyle]:
-    """One style for each non-trivial irrep of a cell, in all of its figures.
+    """Return a style for each non-trivial irrep of a cell, for all of its figures.
 
-    Irreps that more runs learned come first: they get the colours, solid.
+    Irreps that more runs learned come first and get solid lines.
     """
     runs = results.is_key.sum(axis=0)
     order = sorted(range(len(results.irreps)), key=lambda i: (-runs[i], i))
@@ -162,9 +163,9 @@ def irrep_styles(results: CellResults) -> dict[str, LineStyle]:
 def new_figure(
     num_rows: int = 1, row_height: float = 1.75, right: float = RIGHT
 ) -> tuple[Figure, list[Axes]]:
-    """A figure of axes on top of each other that share the x axis.
+    """Create a figure of stacked axes that share the x axis.
 
-    Margins are fixed in inches, so that plots stand in line below each other.
+    Margins are fixed in inches, so that the plots of successive figures are aligned.
     """
     height = TOP + BOTTOM + num_rows * row_height + (num_rows - 1) * ROW_GAP
     figure = Figure(figsize=(WIDTH, height))
@@ -180,7 +181,7 @@ def new_figure(
 
 
 def step_axis(axes: Axes, steps: np.ndarray) -> None:
-    """Optimiser steps on a log axis, with room for step 0 at its left."""
+    """Set the x axis to optimiser steps, logarithmic but for step 0 at the left."""
     positive = steps[steps > 0]
     first = floor(log10(positive.min())) if positive.size else 0
     last = max(steps.max(initial=1), 1.01 * 10.0**first)
@@ -194,14 +195,14 @@ def step_axis(axes: Axes, steps: np.ndarray) -> None:
 
 
 def smallest_step(axes: Axes) -> float:
-    """The step at which the log part of a step axis begins."""
+    """Return the step at which the log part of a step axis begins."""
     return axes.get_xticks()[1]
 
 
 def share_axis(
     axes: Axes, label: str, highest: SupportsFloat, percent: bool = True
 ) -> None:
-    """A share, from 0 to little above `highest`."""
+    """Set the y axis to a share, from 0 to a little above `highest`."""
     axes.set_ylim(0, min(1.02, max(1.1 * float(highest), 0.01)))
     axes.yaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 2.5, 5, 10]))
     scale = 100 if percent else 1
@@ -210,7 +211,7 @@ def share_axis(
 
 
 def loss_axis(axes: Axes, label: str, values: Sequence[np.ndarray]) -> None:
-    """A loss in nats, logarithmic where any value is positive."""
+    """Set the y axis to a loss in nats, logarithmic if any value is positive."""
     finite = np.concatenate([np.ravel(v) for v in values] or [np.zeros(0)])
     finite = finite[np.isfinite(finite) & (finite > 0)]
     if finite.size:
@@ -231,7 +232,7 @@ def loss_axis(axes: Axes, label: str, values: Sequence[np.ndarray]) -> None:
 
 
 def add_key(figure: Figure, entries: Sequence[Line2D | Patch]) -> None:
-    """The key at the right of all axes."""
+    """Add the legend at the right of all axes."""
     left_out = len(entries) - MAX_KEYS
     if left_out > 0:
         last = Line2D([], [], color="none", label=f"{left_out + 1} more")
@@ -248,7 +249,7 @@ def add_key(figure: Figure, entries: Sequence[Line2D | Patch]) -> None:
 
 
 def plain(value: float) -> str:
-    """Short: 0.01, 1, 100, 10k, 1.2M, 1e-3."""
+    """Format a number briefly: 0.01, 1, 100, 10k, 1.2M, 1e-3."""
     for unit, letter in ((1e6, "M"), (1e3, "k")):
         if unit <= value < 1e3 * unit:
             return f"{value / unit:.3g}{letter}"

@@ -11,17 +11,22 @@ from repjax.report.figures.look import GRID, INK, MUTED, SERIES, plain
 from repjax.report.periodic import Square
 
 COLUMNS = 12
+MAX_SQUARES = 1_000
+"""Largest number of squares in the figure; the page shows any number."""
 SIDE, HEADER, MARGIN = 0.64, 0.34, 0.2
 LEGEND = 0.55
 TYPES = {"real": "ℝ", "complex": "ℂ", "quaternionic": "ℍ"}
 
 
 def periodic_table(squares: Sequence[Square]) -> Figure | None:
-    """Groups from small to large, squares in the order of the group's irreps.
+    """Draw groups from small to large, squares in the order of the group's irreps.
 
     The deeper the colour, the more runs learned the irrep; a square has a stripe for
-    each architecture (and setting).
+    each architecture (and setting). None without any square, or with more than
+    `MAX_SQUARES`, which would take a figure of metres.
     """
+    if len(squares) > MAX_SQUARES:
+        return None
     groups = [
         (key, list(same))
         for key, same in groupby(squares, lambda square: (square.order, square.group))

@@ -1,4 +1,4 @@
-"""A figure as files: SVG and PDF, the same bytes every time; and for the page."""
+"""Save a figure for the page, and as SVG and PDF with the same bytes every time."""
 
 import re
 from collections.abc import Callable
@@ -19,13 +19,13 @@ _LONG = re.compile(rb"(?<=[ \"(LMC])-?\d+\.\d{3,}(?=[ \")])")
 
 @dataclass(frozen=True)
 class Picture:
-    """A figure that was drawn.
+    """A drawn figure.
 
     Attributes:
-        name: its path within figures/, without ending.
+        name: its path within figures/, without suffix.
         title: what it shows, in a few words.
         caption: how to read it.
-        svg: an <svg> element for the page, small and without ids of others.
+        svg: a small <svg> element for the page, with ids unique in it.
     """
 
     name: str
@@ -42,16 +42,16 @@ def draw(
     caption: str,
     heading: str,
 ) -> Picture | None:
-    """Draws and writes one figure, if there is anything to draw.
+    """Draw and write one figure, if there is anything to draw.
 
     Args:
         plot: makes the figure.
-        directory: of all figures.
-        name: path of the files within it, without ending.
+        directory: folder of all figures.
+        name: path of the files within it, without suffix.
         title: what it shows.
         caption: how to read it.
-        heading: whose it is ("S5 MLP, seed 2"); stands above the figure in its files,
-            which may be torn from all context.
+        heading: cell and run ("S5 MLP, seed 2"), written above the figure in its files,
+            which may be seen out of context.
     """
     with look():
         figure = plot()
@@ -71,11 +71,11 @@ def _put(data: bytes, file: IO[bytes]) -> None:
 
 
 def _render(figure: Figure, ending: str) -> bytes:
-    """Bytes without the time of day."""
+    """Return the bytes of a figure, without a time stamp."""
     date = {"svg": "Date", "pdf": "CreationDate"}[ending]
     file = BytesIO()
     figure.savefig(file, format=ending, metadata={date: None})
     if ending == "pdf":
         return file.getvalue()
-    # Hundredths of a point: a third of the bytes less, and nothing to be seen.
+    # Hundredths of a point save a third of the bytes and make no visible difference.
     return _LONG.sub(lambda number: b"%.2f" % float(number[0]), file.getvalue())

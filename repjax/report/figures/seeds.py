@@ -1,7 +1,7 @@
 """Figures over many runs: how universal is what they learn?
 
-Chughtai et al. 2023, section 6. A few runs are drawn one by one, many as the range of
-the middle 90 % and 50 % of them with their median.
+Chughtai et al. 2023, section 6. A few runs are drawn one by one, many as their median
+and the ranges of the middle 50 % and 90 %.
 """
 
 from collections.abc import Sequence
@@ -36,16 +36,16 @@ from repjax.statistics.intervals import Share
 from repjax.statistics.universality import IrrepCount
 
 MAX_LINES = 8
-"""Runs that are drawn one by one."""
+"""Most runs that are drawn one by one."""
 
 MAX_IRREPS = 24
-"""Irreps that get a row; of more, those that most runs learned."""
+"""Most irreps with a row; beyond it, only those that most runs learned."""
 
 MAX_PLACES = 10
 
 
 def losses_over_runs(story: Story) -> Figure | None:
-    """Train and test loss of all runs."""
+    """Plot train and test loss of all runs."""
     results = story.results
     if story.imported or results.num_runs < 2:
         return None
@@ -63,7 +63,7 @@ def losses_over_runs(story: Story) -> Figure | None:
 
 
 def similarity_over_runs(story: Story) -> Figure | None:
-    """Logit similarity of each irrep over the runs that generalised and have it key."""
+    """Plot each irrep's logit similarity, over generalised runs where it is key."""
     results = story.results
     if story.imported or results.num_runs < 2:
         return None
@@ -96,7 +96,7 @@ def similarity_over_runs(story: Story) -> Figure | None:
 
 
 def learning_steps(story: Story) -> Figure | None:
-    """Step at which each irrep was learned, in the runs that have it key."""
+    """Plot the step at which each irrep was learned, in the runs where it is key."""
     results = story.results
     rows = _rows(story)
     if story.imported or not rows:
@@ -133,7 +133,7 @@ def learning_places(story: Story) -> Figure | None:
     counts = np.array([[place.count for place in row.places] for row in rows])
     shares, counts = shares[:, :MAX_PLACES], counts[:, :MAX_PLACES]
     figure, axes = _row_figure(rows)
-    # One colour by opacity, and not a colour map: it works on a dark page as well.
+    # One colour of varying opacity, not a colour map: it works in dark mode too.
     for (y, x), value in np.ndenumerate(shares):
         if not counts[y, x]:
             continue
@@ -149,7 +149,7 @@ def learning_places(story: Story) -> Figure | None:
 
 
 def irrep_frequency(story: Story) -> Figure | None:
-    """Share of runs in which each irrep is key, with its interval."""
+    """Plot the share of runs in which each irrep is key, with its interval."""
     rows = _rows(story)
     if not rows:
         return None
@@ -186,7 +186,7 @@ def number_of_key_irreps(story: Story) -> Figure | None:
 
 
 def _rows(story: Story) -> list[IrrepCount]:
-    """Irreps that any run learned, in the order of the group's; of many the first."""
+    """Return learned irreps in the group's order; of many, the most frequent."""
     learned = [irrep for irrep in story.universality.irreps if irrep.learned.count]
     if len(learned) > MAX_IRREPS:
         learned = sorted(learned, key=lambda irrep: -irrep.learned.count)[:MAX_IRREPS]
@@ -194,7 +194,7 @@ def _rows(story: Story) -> list[IrrepCount]:
 
 
 def _row_figure(rows: Sequence[IrrepCount]) -> tuple[Figure, Axes]:
-    """Axes with a row per irrep, the first on top, its name at the left."""
+    """Create axes with a row per irrep, the first on top, its name at the left."""
     height = max(0.19 * len(rows), 0.6)
     figure, (axes,) = new_figure(row_height=height, right=0.2)
     longest = max(len(row.name) for row in rows)
@@ -228,7 +228,7 @@ def _many(
     *,
     wide: bool,
 ) -> None:
-    """Every run, if they are few; else their median and middle 50 %, or 90 % too."""
+    """Draw all runs if they are few; else their median, middle 50 % and maybe 90 %."""
     measured = np.isfinite(values).any(axis=0)
     steps, values = steps[measured], values[:, measured]
     if len(values) <= MAX_LINES:

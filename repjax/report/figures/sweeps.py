@@ -28,7 +28,7 @@ MOST_LINES = 12
 
 
 def panels_of(sweep: Sweep) -> dict[str, list[Point]]:
-    """Points by group and architecture, a line or a panel each."""
+    """Return the points by group and architecture, which make a line or a panel."""
     return {
         line: list(points)
         for line, points in groupby(sweep.points, lambda point: point.line)
@@ -36,11 +36,11 @@ def panels_of(sweep: Sweep) -> dict[str, list[Point]]:
 
 
 def over_one_key(lines: dict[str, list[Point]], key: str) -> Figure:
-    """Share of runs that generalised, and median step, against the values of a key.
+    """Plot the share of runs that generalised, and median step, against one key.
 
     Args:
         lines: name → its points, by value; at most `MOST_LINES`.
-        key: what the values are of.
+        key: dotted key of the swept setting.
     """
     values = sorted(
         {point.values[0] for points in lines.values() for point in points}, key=in_order
@@ -50,7 +50,7 @@ def over_one_key(lines: dict[str, list[Point]], key: str) -> Figure:
     steps: list[float] = []
     for i, (name, points) in enumerate(lines.items()):
         color, dash = SERIES[i % len(SERIES)], DASHES[i // len(SERIES)]
-        # Side by side, or their intervals would hide each other.
+        # Shifted sideways, or their intervals would hide each other.
         shift = 0.5 * ((i + 0.5) / len(lines) - 0.5) if len(lines) > 1 else 0.0
         at = np.array([values.index(point.values[0]) for point in points]) + shift
         shares = [point.generalised for point in points]
@@ -84,9 +84,9 @@ def over_one_key(lines: dict[str, list[Point]], key: str) -> Figure:
 
 
 def phase_diagram(points: Sequence[Point], keys: Sequence[str]) -> Figure:
-    """Share of runs that generalised, and median step, over the values of two keys.
+    """Plot the share of runs that generalised, and median step, over two keys.
 
-    One group and architecture; where no run was asked for, the place is empty.
+    One group and architecture; combinations without runs stay empty.
     """
     across, up = (
         sorted({point.values[i] for point in points}, key=in_order) for i in (0, 1)
@@ -105,7 +105,7 @@ def phase_diagram(points: Sequence[Point], keys: Sequence[str]) -> Figure:
         for point in points:
             text, depth = _of_steps(point, medians) if of_steps else _of_share(point)
             x, y = across.index(point.values[0]), up.index(point.values[1])
-            # One colour by opacity, and not a colour map: it works on a dark page too.
+            # One colour of varying opacity, not a colour map: it works in dark mode.
             axes.add_patch(
                 Rectangle(
                     (x - 0.48, y - 0.48),
@@ -134,7 +134,7 @@ def _of_share(point: Point) -> tuple[str, float]:
 
 
 def _of_steps(point: Point, medians: Sequence[float]) -> tuple[str, float]:
-    """The median step, deeper the earlier; a dash where half the runs never did."""
+    """Return the median step, or a dash if there is none, and the colour's depth."""
     if point.survival is None or point.survival.median is None:
         return "–", 0.0
     low, high = np.log(min(medians)), np.log(max(medians))

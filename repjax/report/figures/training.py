@@ -1,7 +1,7 @@
 """How one network trained: every progress measure against the step.
 
 Chughtai et al. 2023, sections 5 and 6. A line is an irrep that is key at the end or was
-learned on the way; a grey band is where all the others lie.
+learned on the way; a grey band covers all others.
 """
 
 from collections.abc import Mapping
@@ -36,12 +36,12 @@ PHASE_NAMES = ("memorisation", "circuit_formation", "cleanup")
 
 
 def logit_similarity(results: CellResults, run: int) -> Figure | None:
-    """Cosine between the logits and the character of each irrep."""
+    """Plot the cosine between the logits and the character of each irrep."""
     return _by_irrep(results, run, {"logit_similarity": "logit similarity"})
 
 
 def embeddings(results: CellResults, run: int) -> Figure | None:
-    """Share of the embeddings and of the unembedding in each irrep."""
+    """Plot the share of the embeddings and of the unembedding in each irrep."""
     labels = {
         "irrep_fve_w_a": "W_a, %",
         "irrep_fve_w_b": "W_b, %",
@@ -53,13 +53,13 @@ def embeddings(results: CellResults, run: int) -> Figure | None:
 
 
 def hidden_layer(results: CellResults, run: int) -> Figure | None:
-    """Share of the hidden layer in ρ(a), ρ(b) and ρ(ab)."""
+    """Plot the share of the hidden layer in ρ(a), ρ(b) and ρ(ab)."""
     labels = {"hidden_a": "ρ(a), %", "hidden_b": "ρ(b), %", "hidden_ab": "ρ(ab), %"}
     return _by_irrep(results, run, labels)
 
 
 def irrep_losses(results: CellResults, run: int) -> Figure | None:
-    """Loss with ρ(ab) of one irrep alone, and loss without it."""
+    """Plot the loss with ρ(ab) of one irrep alone, and the loss without it."""
     labels = {
         "irrep_restricted_loss": "restricted, nats",
         "irrep_excluded_loss": "excluded, nats",
@@ -68,7 +68,7 @@ def irrep_losses(results: CellResults, run: int) -> Figure | None:
 
 
 def losses(results: CellResults, run: int, course: Course) -> Figure | None:
-    """Train, test, restricted and excluded loss; the phases behind them."""
+    """Plot train, test, restricted and excluded loss over the phases."""
     series = {
         name: values
         for name in NAMED
@@ -89,7 +89,7 @@ def losses(results: CellResults, run: int, course: Course) -> Figure | None:
 
 
 def weight_norm(results: CellResults, run: int, course: Course) -> Figure | None:
-    """Sum of the squares of all weights; the phases behind it."""
+    """Plot the sum of the squares of all weights over the phases."""
     values = _history(results, "weight_norm_sq", run)
     if values is None:
         return None
@@ -108,7 +108,7 @@ def weight_norm(results: CellResults, run: int, course: Course) -> Figure | None
 def _history(
     results: CellResults, name: str, run: int
 ) -> Float[np.ndarray, "evaluation *irrep"] | None:
-    """A metric along training, NaN where not measured; None if there is no curve."""
+    """Return a metric along training, NaN where not measured; None without a curve."""
     values = results.metrics.get(name)
     if values is None:
         return None
@@ -119,7 +119,7 @@ def _history(
 def _by_irrep(
     results: CellResults, run: int, labels: Mapping[str, str]
 ) -> Figure | None:
-    """One row of axes per metric of single irreps."""
+    """Plot one row of axes per metric of single irreps."""
     histories = {name: _history(results, name, run) for name in labels}
     present = {name: h for name, h in histories.items() if h is not None}
     if not present:
@@ -167,7 +167,7 @@ def _irrep_lines(
 
 
 def _draw(axes, steps, values, name, style) -> list[Line2D]:
-    """A line that the page can name: its gid is `series:` and the name."""
+    """Draw a line that the page can name: its gid is `series:` and the name."""
     measured = np.isfinite(values)
     return axes.plot(
         steps[measured],
@@ -181,7 +181,7 @@ def _draw(axes, steps, values, name, style) -> list[Line2D]:
 
 
 def _shade(axes: Axes, course: Course) -> list[Patch]:
-    """The phases that there are, and their entries in the key."""
+    """Shade the phases of a run, and return their legend entries."""
     patches = []
     for name, color in zip(PHASE_NAMES, PHASES, strict=True):
         phase = getattr(course, name)

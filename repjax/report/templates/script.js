@@ -1,7 +1,7 @@
 "use strict";
-// Only what makes reading easier: the page is complete without it.
+// Conveniences only: the page is complete without this script.
 
-// Every column becomes sortable by a button in its heading.
+// A button in the heading of each column sorts the table by it.
 const collator = new Intl.Collator("en", { numeric: true });
 const valueOf = (cell) =>
   cell.dataset.value === undefined ? cell.textContent : Number(cell.dataset.value);
@@ -27,6 +27,36 @@ for (const table of document.querySelectorAll("table")) {
       known.sort((a, b) => compare(a[0], b[0]) * (descending ? -1 : 1));
       table.tBodies[0].append(...[...known, ...unknown].map(([, row]) => row));
     });
+  });
+}
+
+// A field above the periodic table finds groups by name, structure, order or irrep.
+const orders = [...document.querySelectorAll("#periodic .order")];
+const groups = [...document.querySelectorAll("#periodic .group")];
+if (groups.length > 1) {
+  const label = document.createElement("label");
+  label.className = "search";
+  const field = document.createElement("input");
+  field.type = "search";
+  field.placeholder = "S3, order 24, freq_1";
+  const found = document.createElement("output");
+  label.append("Find a group ", field, " ", found);
+  orders[0].before(label);
+  const textOf = new Map();
+  for (const order of orders) {
+    for (const group of order.querySelectorAll(".group")) {
+      const irreps = [...group.querySelectorAll("strong")].map((name) => name.textContent);
+      const title = group.querySelector("h4").textContent;
+      const size = order.querySelector("h3").firstChild.textContent;
+      textOf.set(group, `${title} ${size} ${irreps.join(" ")}`.toLowerCase());
+    }
+  }
+  field.addEventListener("input", () => {
+    const wanted = field.value.trim().toLowerCase();
+    for (const group of groups) group.hidden = !textOf.get(group).includes(wanted);
+    for (const order of orders) order.hidden = !order.querySelector(".group:not([hidden])");
+    const shown = groups.filter((group) => !group.hidden).length;
+    found.textContent = wanted ? `${shown} of ${groups.length} groups` : "";
   });
 }
 
