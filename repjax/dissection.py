@@ -22,7 +22,7 @@ from repjax.engine.saved import (
     runs_of_cell,
 )
 from repjax.groups import Irrep, build_fourier, build_group, real_irreps
-from repjax.metrics import COUNTS, PER_IRREP, SCALARS
+from repjax.metrics import COUNTS, EXPLAINED, PER_IRREP, SCALARS
 from repjax.models import Model, build_model
 from repjax.report.story import Anatomy, NeuronMaps
 from repjax.storage.results import CellResults
@@ -103,7 +103,9 @@ class FinishedCell:
         if step is not None:
             self._at(step)  # raises if there is none
         missing = {
-            name for name in (*SCALARS, *COUNTS, *PER_IRREP) if not self._has(name)
+            name
+            for name in (*SCALARS, *EXPLAINED, *COUNTS, *PER_IRREP)
+            if not self._has(name)
         }
         if missing:
             metrics = self.results.metrics | self._measure(missing)

@@ -21,6 +21,10 @@ SCALARS = (
 )
 """One number for each run and evaluation; the columns of seeds.csv."""
 
+EXPLAINED = ("fve_class", "fve_ab", "fve_equivariant", "equivariance_spread")
+"""Shares of the logits that rival explanations allow, and the spread of the label's
+logit over the pairs of a label; the last columns of seeds.csv."""
+
 COUNTS = ("neurons_off", "neurons_disagreeing", "trained_steps")
 """One integer for each run and evaluation."""
 
@@ -45,7 +49,7 @@ PER_IRREP = (
 )
 """One number for each run, evaluation and real irrep."""
 
-IN_TABLES = (*SCALARS, "trained_steps", "logit_similarity")
+IN_TABLES = (*SCALARS, *EXPLAINED, "trained_steps", "logit_similarity")
 """Metrics behind seeds.csv and Table 3; the similarity decides which irreps are key."""
 
 KEY_SIMILARITY = 0.005

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from experiments.base import get_config
-from repjax.metrics import COUNTS, PER_IRREP, SCALARS
+from repjax.metrics import COUNTS, EXPLAINED, PER_IRREP, SCALARS
 from repjax.settings.config import CellConfig, RunSettings, from_config_dict
 from repjax.storage.results import CellResults
 
@@ -33,7 +33,7 @@ def make_results(cell: CellConfig | None = None, **final: ArrayLike) -> CellResu
     cell = cell or make_cell()
     final = {"test_accuracy": 1.0, "trained_steps": 100} | final
     shape = (len(cell.seeds), 4)
-    metrics = {name: np.full(shape, 0.5) for name in (*SCALARS, *COUNTS)}
+    metrics = {name: np.full(shape, 0.5) for name in (*SCALARS, *EXPLAINED, *COUNTS)}
     for name in metrics:
         metrics[name][:, -1] = final.pop(name, 0.25)
     assert not final

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from repjax.metrics import COUNTS, PER_IRREP, SCALARS
+from repjax.metrics import COUNTS, EXPLAINED, PER_IRREP, SCALARS
 from repjax.report.periodic import Member, periodic_table
 from repjax.report.story import Anatomy, NeuronMaps, Report, Story
 from repjax.statistics.phases import courses
@@ -26,7 +26,7 @@ def make_curves(
     steps = np.append(0, steps)[:num_evaluations]
     time = np.linspace(0, 1, len(steps)) if len(steps) > 1 else np.ones(1)
     shape = (num_runs, len(steps))
-    metrics = {name: np.full(shape, 0.25) for name in (*SCALARS, *COUNTS)}
+    metrics = {name: np.full(shape, 0.25) for name in (*SCALARS, *EXPLAINED, *COUNTS)}
     metrics |= {name: np.zeros((*shape, num_irreps)) for name in PER_IRREP}
     metrics["train_loss"][:] = 4 * 1e-6 ** np.clip(2 * time, 0, 1)
     metrics["test_loss"][:] = 4 * 1e-5 ** np.clip(3 * time - 2, 0, 1)

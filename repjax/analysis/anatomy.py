@@ -26,7 +26,7 @@ def dissect(model: Model, params: Params, basis: Basis) -> dict[str, Array]:
         `logit_map_distances` (irrep), the three losses in nats; and `logits_ab`
         (group, vocab), the logits h_ab·U that `logit_map` takes.
     """
-    sums = sum_over_pairs(model, params, basis.labels)
+    sums = sum_over_pairs(model, params, basis)
     key = (logit_similarity(sums, basis) > KEY_SIMILARITY).at[TRIVIAL].set(False)
     received, _ = model.apply(params, method="neuron_inputs")
     is_off, in_cluster = assign_neurons(received, basis)

@@ -26,6 +26,7 @@ class Basis(struct.PyTreeNode):
         characters: (irrep, group), χ_ρ(g).
         labels: (group, group), label of pair (a, b).
         product: (group, group), the multiplication table, product[g, c] = gc.
+        class_of: (group,), index of the conjugacy class of each element.
     """
 
     fourier: Any
@@ -33,6 +34,7 @@ class Basis(struct.PyTreeNode):
     characters: Any
     labels: Any
     product: Any
+    class_of: Any
 
 
 def build_basis(group: Group, task: str = "a*b") -> Basis:
@@ -45,6 +47,7 @@ def build_basis(group: Group, task: str = "a*b") -> Basis:
         characters=jnp.asarray(fourier.characters, jnp.float32),
         labels=jnp.asarray(data.labels(group, task)),
         product=jnp.asarray(group.table, jnp.int32),
+        class_of=jnp.asarray(group.classes, jnp.int32),
     )
 
 

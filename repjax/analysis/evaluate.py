@@ -9,6 +9,7 @@ import optax
 from repjax.analysis.ablations import ablated_losses, losses_without_directions
 from repjax.analysis.basis import TRIVIAL, Basis, fraction_explained, power_by_irrep
 from repjax.analysis.clusters import neuron_clusters
+from repjax.analysis.explained import explained_shares
 from repjax.analysis.passes import PairSums, sum_over_pairs
 from repjax.metrics import KEY_SIMILARITY
 from repjax.models import Model
@@ -24,7 +25,7 @@ def evaluate(
     Key irreps are those of the given weights. Shares are in [0, 1], losses in nats,
     averaged over pairs.
     """
-    sums = sum_over_pairs(model, params, basis.labels)
+    sums = sum_over_pairs(model, params, basis)
     similarity = logit_similarity(sums, basis)
     nontrivial = jnp.ones(similarity.shape, bool).at[TRIVIAL].set(False)
     key = (similarity > KEY_SIMILARITY) & nontrivial
@@ -46,6 +47,7 @@ def evaluate(
         **ablated_losses(model, params, train_pairs, basis, sums, key),
         **losses_without_directions(model, params, basis, sums),
         **neuron_clusters(inputs_a, inputs_b, sums, basis),
+        **explained_shares(sums, basis),
         **by_irrep,
         "fve_logits": total_share(similarity**2, nontrivial),
         "fve_w_a": total_share(by_irrep["irrep_fve_w_a"], key),

@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from flax import struct
 
+from repjax.analysis.basis import Basis
 from repjax.analysis.memory import rows_at_once
 from repjax.models import Model
 from repjax.models.lookup import Tables, sum_by_index
@@ -33,6 +34,8 @@ class PairSums(struct.PyTreeNode):
         logits_ab: sum of L over the pairs of each label.
         logits_power: Σ‖L~‖², L~ being L minus its mean over c.
         count: number of pairs of each label.
+        label_logit: logit of the label of every pair.
+        equivariant: sum of L~[a, b, a·t·b] over all pairs, for each t.
     """
 
     loss: Float[Array, "group group"]
@@ -45,11 +48,11 @@ class PairSums(struct.PyTreeNode):
     logits_ab: Float[Array, "group vocab"]
     logits_power: Scalar
     count: Float[Array, " group"]
+    label_logit: Float[Array, "group group"]
+    equivariant: Float[Array, " group"]
 
 
-def sum_over_pairs(
-    model: Model, params: Params, labels: Int[Array, "group group"]
-) -> PairSums:
+def sum_over_pairs(model: Model, params: Params, basis: Basis) -> PairSums:
     """First pass: all pairs, a few rows a of the multiplication table at a time."""
     order = model.order
     network = model.apply(params, method="tables")
@@ -62,20 +65,20 @@ def sum_over_pairs(
     weight = jnp.asarray(row >= starts[:, None], jnp.float32)
 
     def visit(totals, block):
-        tables, sums = _reduce_rows(model, network, labels, *block)
+        tables, sums = _reduce_rows(model, network, basis, *block)
         return jax.tree.map(jnp.add, totals, sums), tables
 
     blocks = (jnp.asarray(row), weight)
     one_block = jax.tree.map(lambda x: x[0], blocks)
-    _, sums = jax.eval_shape(lambda: _reduce_rows(model, network, labels, *one_block))
+    _, sums = jax.eval_shape(lambda: _reduce_rows(model, network, basis, *one_block))
     zeros = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), sums)
     totals, tables = jax.lax.scan(visit, zeros, blocks)
 
     block_of_row = np.arange(order) // rows
     kept = (block_of_row, np.arange(order) - firsts[block_of_row])
-    loss, is_correct, hidden_a = (table[kept] for table in tables)
+    loss, is_correct, hidden_a, label_logit = (table[kept] for table in tables)
     mean = jnp.mean(hidden_a, axis=0, keepdims=True)
-    count = jnp.zeros(order).at[labels.reshape(-1)].add(1.0)
+    count = jnp.zeros(order).at[basis.labels.reshape(-1)].add(1.0)
     hidden_ab = totals["hidden_ab"] / jnp.maximum(count, 1.0)[:, None]
     return PairSums(
         loss=loss,
@@ -88,20 +91,22 @@ def sum_over_pairs(
         logits_ab=totals["logits_ab"],
         logits_power=totals["logits_power"],
         count=count,
+        label_logit=label_logit,
+        equivariant=totals["equivariant"],
     )
 
 
 def _reduce_rows(
     model: Model,
     network: Tables,
-    labels: Int[Array, "group group"],
+    basis: Basis,
     row: Int[Array, " row"],
     weight: Float[Array, " row"],
 ) -> tuple[tuple[Array, ...], dict[str, Array]]:
     """Return tables with a line for each of these rows a, and sums over their pairs."""
     order, rows = model.order, row.shape[0]
     left, right = jnp.repeat(row, order), jnp.tile(jnp.arange(order), rows)
-    label = labels[left, right]
+    label = basis.labels[left, right]
     hidden = model.hidden(network, left, right)
     logits = model.logits(network, left, right).T
     centred = logits - jnp.mean(logits, axis=1, keepdims=True)
@@ -111,7 +116,11 @@ def _reduce_rows(
         cross_entropy(logits, label).reshape(rows, order),
         correct(logits, label).reshape(rows, order),
         jnp.mean(by_row, axis=1),
+        jnp.take_along_axis(logits, label[:, None], axis=1).reshape(rows, order),
     )
+    # Element a·t·b for every t and b; its logit of the pair (a, b).
+    between = jnp.swapaxes(basis.product[basis.product[row]], 1, 2)
+    moved = jnp.take_along_axis(centred.reshape(rows, order, order), between, axis=2)
     pair_weight = jnp.repeat(weight, order)[:, None]
     weighted = pair_weight * hidden
     sums = {
@@ -120,6 +129,7 @@ def _reduce_rows(
         "hidden_power": jnp.sum(weighted * hidden, axis=0),
         "logits_ab": sum_by_index(pair_weight * logits, label, order),
         "logits_power": jnp.sum(pair_weight * centred**2),
+        "equivariant": jnp.einsum("r,rbt->t", weight, moved),
     }
     return tables, sums
 

@@ -10,7 +10,7 @@ from repjax.engine.parts import Parts, build_ensemble
 from repjax.engine.placement import num_pairs_of
 from repjax.engine.programs import Programs
 from repjax.groups import build_group, real_irreps
-from repjax.metrics import COUNTS, PER_IRREP, SCALARS
+from repjax.metrics import COUNTS, EXPLAINED, PER_IRREP, SCALARS
 from repjax.settings.config import CellConfig
 from repjax.storage.checkpoint import Checkpoints
 from repjax.storage.results import CellResults
@@ -49,7 +49,8 @@ def blank_metrics(
     """Return arrays run × evaluation (× irrep) for every metric, filled with NaN."""
     shape = (num_runs, num_evaluations)
     return {
-        name: np.full(shape, np.nan, np.float32) for name in (*SCALARS, *COUNTS)
+        name: np.full(shape, np.nan, np.float32)
+        for name in (*SCALARS, *EXPLAINED, *COUNTS)
     } | {name: np.full((*shape, num_irreps), np.nan, np.float32) for name in PER_IRREP}
 
 

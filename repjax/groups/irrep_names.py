@@ -8,7 +8,7 @@ from jaxtyping import Float
 
 from repjax.groups.group import Group
 from repjax.groups.permutations import build_permutations
-from repjax.groups.signatures import signatures
+from repjax.groups.signatures import signature
 
 
 def order_and_name(
@@ -17,7 +17,7 @@ def order_and_name(
     """Return the positions of the irreps in their final order, each with its name.
 
     The irreps of C_n and D_n come in the order of their names. Elsewhere they go by
-    dimension, named ones first, then by `signatures`. Irreps that share these are
+    dimension, named ones first, then by `signature`. Irreps that share these are
     exchanged by an automorphism in every group of order up to 100, so no order of
     theirs can be canonical: the larger character first, element by element.
     """
@@ -28,9 +28,8 @@ def order_and_name(
     others = [k for k in range(len(characters)) if k not in names]
     dims = np.rint(characters[:, group.identity]).astype(int).tolist()
     falling = np.round(-characters, 6).tolist()
-    if others:
-        invariants = signatures(group, characters)
-        others.sort(key=lambda k: (dims[k], invariants[k], falling[k]))
+    signatures = {k: signature(group, characters[k]) for k in others}
+    others.sort(key=lambda k: (dims[k], signatures[k], falling[k]))
     labels = name_by_dimension([dims[k] for k in others])
     if group.family == ("A", 5):  # the published runs call its 5d "5d_a"
         labels = ["5d_a" if label == "5d" else label for label in labels]

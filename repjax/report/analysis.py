@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from repjax import __version__
-from repjax.metrics import SCALARS
+from repjax.metrics import EXPLAINED, SCALARS
 from repjax.report.learning import shown_irreps
 from repjax.report.periodic import Square
 from repjax.report.story import Anatomy, Report, Story
@@ -121,7 +121,7 @@ def run_numbers(story: Story, run: int) -> dict[str, Any]:
         "steps": int(results.steps[-1]),
         "imported": story.imported,
         "generalised": bool(results.generalised[run]),
-        **{name: _final(story, name, run) for name in SCALARS},
+        **{name: _final(story, name, run) for name in (*SCALARS, *EXPLAINED)},
         "neurons_off": _count(_final(story, "neurons_off", run)),
         "neurons_disagreeing": _count(_final(story, "neurons_disagreeing", run)),
         "loss": _loss(story, run),
@@ -215,7 +215,7 @@ def _progress(story: Story, run: int) -> dict[str, Any] | None:
 
     return {
         "steps": results.steps[measured].tolist(),
-        **{name: curve(results.metrics[name][run]) for name in SCALARS},
+        **{name: curve(results.metrics[name][run]) for name in (*SCALARS, *EXPLAINED)},
         "irreps": {
             results.irreps[irrep]: curves(irrep)
             for irrep in np.flatnonzero(shown_irreps(results, run)).tolist()

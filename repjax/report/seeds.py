@@ -5,7 +5,9 @@ import io
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from repjax.metrics import SCALARS
+import numpy as np
+
+from repjax.metrics import EXPLAINED, SCALARS
 from repjax.report.settings import swept_settings
 from repjax.storage.files import write_text
 from repjax.storage.results import CellResults
@@ -17,7 +19,8 @@ def write_seeds(results: Iterable[CellResults], directory: Path) -> Path:
     """Write `directory`/seeds.csv, with the final numbers of every run.
 
     Rows are sorted by group, architecture, settings and seed. After `COLUMNS`, each
-    setting that a sweep varied has a column, under its dotted key. Shares are fractions
+    setting that a sweep varied has a column, under its dotted key; then come
+    `repjax.metrics.EXPLAINED`, blank where they were not measured. Shares are fractions
     in [0, 1] and losses are nats, in the shortest form that reads back as the same
     float; key irreps are in order of learning, separated by `;`. A run that diverged
     has fewer steps than its cell.
@@ -27,16 +30,18 @@ def write_seeds(results: Iterable[CellResults], directory: Path) -> Path:
     rows = [
         (
             (cell.group_name, cell.cell.architecture, cell.settings, seed),
-            (*row, *values),
+            (*row, *values, *explained),
         )
         for cell, values in zip(cells, swept.values, strict=True)
-        for seed, row in zip(cell.cell.seeds, seed_rows(cell), strict=True)
+        for seed, row, explained in zip(
+            cell.cell.seeds, seed_rows(cell), explained_rows(cell), strict=True
+        )
     ]
     # Parts of a cell trained separately are sorted as if trained together.
     rows.sort(key=lambda row: row[0])
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow((*COLUMNS, *swept.keys))
+    writer.writerow((*COLUMNS, *swept.keys, *EXPLAINED))
     writer.writerows(row for _, row in rows)
     path = directory / "seeds.csv"
     write_text(path, text.getvalue())
@@ -56,3 +61,13 @@ def seed_rows(results: CellResults) -> Iterator[tuple[str, ...]]:
             ";".join(results.key_irreps(run)),
             *(repr(float(values[run])) for values in final.values()),
         )
+
+
+def explained_rows(results: CellResults) -> Iterator[tuple[str, ...]]:
+    """Yield `EXPLAINED` of each run of a cell; blank where an old cell has none."""
+    blank = np.full(results.num_runs, np.nan)
+    final = [
+        results.final(name) if name in results.metrics else blank for name in EXPLAINED
+    ]
+    for values in zip(*final, strict=True):
+        yield tuple("" if np.isnan(x) else repr(float(x)) for x in values)

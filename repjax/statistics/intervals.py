@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
+from jaxtyping import Float, Int
 from numpy.typing import ArrayLike
-from scipy import stats
+from scipy import special, stats
 
 CONFIDENCE = 0.95
 NUM_RESAMPLES = 9999
@@ -64,6 +65,37 @@ def share(count: int, total: int) -> Share:
         return Share(count=0, total=0, low=0.0, high=1.0)
     interval = stats.binomtest(count, total).proportion_ci(CONFIDENCE, method="exact")
     return Share(count, total, low=float(interval.low), high=float(interval.high))
+
+
+def share_intervals(
+    counts: Int[np.ndarray, " *shares"], totals: Int[np.ndarray, " *shares"] | int
+) -> tuple[Float[np.ndarray, " *shares"], Float[np.ndarray, " *shares"]]:
+    """Return both ends of the Clopper–Pearson intervals of many shares, in [0, 1]."""
+    tail, others = (1 - CONFIDENCE) / 2, totals - counts
+    # Where a parameter is 0 the end is 0 or 1, and the quantile undefined.
+    low = special.betaincinv(np.maximum(counts, 1), others + 1, tail)
+    high = special.betaincinv(counts + 1, np.maximum(others, 1), 1 - tail)
+    return np.where(counts > 0, low, 0.0), np.where(others > 0, high, 1.0)
+
+
+def resampled_sums(
+    parts: Float[np.ndarray, "run part"], num_resamples: int = NUM_RESAMPLES
+) -> Float[np.ndarray, "resample part"]:
+    """Return the sums over runs of bootstrap samples, for functions of such sums.
+
+    Runs are drawn whole and with a fixed seed: the entries of one run stay together.
+    """
+    num_runs = len(parts)
+    generator = np.random.default_rng(SEED)
+    at_once = max(1, 10**6 // num_runs)
+    sums = []
+    for start in range(0, num_resamples, at_once):
+        shape = min(at_once, num_resamples - start), num_runs
+        drawn = generator.integers(num_runs, size=shape)
+        drawn += num_runs * np.arange(len(drawn))[:, None]
+        times = np.bincount(drawn.ravel(), minlength=drawn.size)
+        sums.append(times.reshape(shape) @ parts)
+    return np.concatenate(sums)
 
 
 def mean(values: ArrayLike) -> Estimate | None:

@@ -73,6 +73,28 @@ def neuron_clusters(received, project, shares) -> dict[str, np.ndarray]:
     return metrics
 
 
+def explained(group: Group, a, b, ab, logits) -> dict[str, float]:
+    """What functions of triples (a, b, c) that forget something explain of L~."""
+    n, table, inverse = group.order, group.table, group.inverse
+    centred = logits - logits.mean(axis=1, keepdims=True)
+    c = np.arange(n)
+    forgetful = {
+        "fve_class": group.classes[table[inverse[ab]][:, c]],
+        "fve_ab": ab[:, None] * n + c,
+        "fve_equivariant": table[table[inverse[a]][:, c], inverse[b][:, None]],
+    }
+    shares = {}
+    for name, index in forgetful.items():
+        values, index = centred.ravel(), index.ravel()
+        count = np.bincount(index)
+        mean = np.bincount(index, values) / np.maximum(count, 1)
+        shares[name] = (mean[index] ** 2).sum() / (values**2).sum()
+    own = logits[np.arange(n * n), ab]
+    of_labels = [own[ab == z] for z in range(n) if (ab == z).any()]
+    spread = np.mean([values.std() / abs(values.mean()) for values in of_labels])
+    return {**shares, "equivariance_spread": spread}
+
+
 def evaluate(
     group: Group,
     architecture: str,
@@ -181,6 +203,7 @@ def evaluate(
             neuron_inputs(architecture, weights), project, share_of_cluster
         ),
         "logit_map_similarity": np.array([map_similarity(p) for p in project]),
+        **explained(group, a, b, ab, logits),
     }
 
 

@@ -16,7 +16,7 @@ from repjax.engine.ensemble import Ensemble
 from repjax.engine.progress import PlainProgress, Progress, run_lines
 from repjax.engine.saved import evaluation_steps, reevaluate
 from repjax.engine.train import Stopped, train_sweep
-from repjax.metrics import COUNTS, PER_IRREP, SCALARS
+from repjax.metrics import COUNTS, EXPLAINED, PER_IRREP, SCALARS
 from repjax.settings.rules import ConfigError
 from repjax.storage.checkpoint import Checkpoints
 from repjax.storage.rounds import round_of
@@ -80,7 +80,7 @@ def test_first_and_last_step_are_evaluated():
 
 def test_every_metric_is_measured_at_every_evaluation(undisturbed):
     results, _ = undisturbed
-    assert set(results.metrics) == {*SCALARS, *COUNTS, *PER_IRREP}
+    assert set(results.metrics) == {*SCALARS, *EXPLAINED, *COUNTS, *PER_IRREP}
     assert results.irreps == ("trivial", "sign", "standard")
     for name, values in results.metrics.items():
         assert values.shape[:2] == (3, len(results.steps)), name
