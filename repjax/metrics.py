@@ -64,3 +64,9 @@ which it receives more."""
 
 GENERALISED = 0.99
 """A run has generalised when its final test accuracy is at least this."""
+
+PURE = 0.95
+"""A neuron is pure if one irrep has more than this share of what it receives."""
+
+COSET_VARIANCE = 0.01
+"""A neuron is constant on cosets if less than this share of its variance is within."""
