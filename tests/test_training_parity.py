@@ -9,7 +9,7 @@ import pytest
 from repjax.groups import build_group
 from repjax.models import build_model
 from repjax.tasks.pairs import num_train_pairs
-from repjax.training.blocks import Blocks
+from repjax.training.blocks import Blocks, TrainPairs
 from repjax.training.optim import build_optimizer
 from repjax.training.step import _loss_and_gradient, init_run, train_steps
 from tests.compilation import quick_jit
@@ -116,10 +116,17 @@ def train_in_float64(start):
     """The same, network, loss and optimiser in float64."""
     model, optimizer, state, labels, _ = start
 
+    num_pairs = len(state.train_pairs)
+
     def step(carry, _):
         params, opt_state = carry
+        pairs = TrainPairs(
+            pair=state.train_pairs,
+            labels=labels.ravel()[state.train_pairs],
+            weights=jnp.full(num_pairs, 1 / num_pairs),
+        )
         loss, gradient = _loss_and_gradient(
-            model, params, state.train_pairs, labels, BLOCKS
+            model, params, pairs, jnp.int32(num_pairs), BLOCKS
         )
         updates, opt_state = optimizer.update(gradient, opt_state, params)
         return (optax.apply_updates(params, updates), opt_state), loss

@@ -54,16 +54,19 @@ def merge(cells: Sequence[CellResults]) -> tuple[Merged, ...]:
 
 
 def _settings(results: CellResults) -> dict[str, Any]:
-    """Return every setting that training depends on but the seed, by dotted key."""
+    """Return settings by dotted key: those of training, the seed apart, and swept ones.
+
+    A sweep may vary what training does not depend on, as the number of evaluations.
+    """
     cell = results.cell
     apart = {*NOT_TRAINING, "group", "swept"}
-    return flatten(
-        {
-            name: value
-            for name, value in cell.to_json().items()
-            if name not in apart and concerns(name, cell.architecture)
-        }
-    )
+
+    def counts(key: str) -> bool:
+        section = key.partition(".")[0]
+        of_training = section not in apart and concerns(section, cell.architecture)
+        return of_training or key in cell.swept
+
+    return {key: x for key, x in flatten(cell.to_json()).items() if counts(key)}
 
 
 def _named(results: CellResults, others: Sequence[CellResults]) -> CellResults:
@@ -75,12 +78,15 @@ def _named(results: CellResults, others: Sequence[CellResults]) -> CellResults:
         if other.group_name == results.group_name
         and other.cell.architecture == results.cell.architecture
     ]
-    swept = tuple(
+    own = results.cell.swept
+    others_vary = tuple(
         key
         for key in SWEEPABLE
-        if key in results.cell.swept
-        or (key in mine and any(rival[key] != mine[key] for rival in rivals))
+        if key in mine
+        and key not in own
+        and any(rival.get(key, mine[key]) != mine[key] for rival in rivals)
     )
+    swept = (*own, *others_vary)
     return replace(results, cell=replace(results.cell, swept=swept))
 
 

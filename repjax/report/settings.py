@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
+from repjax.settings.architectures import concerns
 from repjax.settings.config import flatten
 from repjax.storage.results import CellResults
 
@@ -23,8 +24,17 @@ class SweptSettings:
 def swept_settings(cells: Sequence[CellResults]) -> SweptSettings:
     """Return the swept settings of these cells, and the value that each cell has.
 
-    A cell that does not sweep a key itself has its ordinary value in that column.
+    A cell that does not sweep a key itself has its ordinary value in that column, and
+    an empty text if the key does not concern its architecture.
     """
     keys = tuple(dict.fromkeys(key for one in cells for key in one.cell.swept))
-    flat = [flatten(asdict(one.cell)) for one in cells]
-    return SweptSettings(keys, tuple(tuple(str(f[k]) for k in keys) for f in flat))
+    return SweptSettings(keys, tuple(_texts(one, keys) for one in cells))
+
+
+def _texts(results: CellResults, keys: Sequence[str]) -> tuple[str, ...]:
+    values = flatten(asdict(results.cell))
+    architecture = results.cell.architecture
+    return tuple(
+        str(values[key]) if concerns(key.partition(".")[0], architecture) else ""
+        for key in keys
+    )

@@ -8,7 +8,7 @@ import numpy as np
 
 from repjax.report.settings import swept_settings
 from repjax.report.story import Story
-from repjax.settings.architectures import ARCHITECTURES
+from repjax.settings.architectures import ARCHITECTURES, concerns
 from repjax.statistics.intervals import Share, share
 from repjax.statistics.survival import Survival, survival
 
@@ -62,16 +62,28 @@ def varied_keys(stories: Sequence[Story]) -> tuple[str, ...]:
     return tuple(
         key
         for i, key in enumerate(swept.keys)
-        if len({values[i] for values in swept.values}) > 1
+        if len({values[i] for values in swept.values} - {""}) > 1
     )
 
 
 def sweeps(stories: Sequence[Story]) -> list[Sweep]:
-    """Return one sweep over the only key, or one over each pair of keys."""
-    keys = varied_keys(stories)
-    if len(keys) <= 1:
-        return [_sweep(stories, keys, keys)] if keys else []
-    return [_sweep(stories, pair, keys) for pair in combinations(keys, 2)]
+    """Return one sweep over the only key, or one over each pair of keys.
+
+    Architectures that some keys do not concern have sweeps of their own.
+    """
+    varied = varied_keys(stories)
+    by_keys: dict[tuple[str, ...], list[Story]] = {}
+    for story in stories:
+        architecture = story.results.cell.architecture
+        keys = tuple(
+            key for key in varied if concerns(key.partition(".")[0], architecture)
+        )
+        by_keys.setdefault(keys, []).append(story)
+    found = []
+    for keys, same in by_keys.items():
+        pairs = combinations(keys, 2) if len(keys) > 1 else [keys] if keys else []
+        found += [_sweep(same, pair, keys) for pair in pairs]
+    return found
 
 
 def _sweep(

@@ -11,6 +11,7 @@ CONTRACT = (
     "test_accuracy,excluded_loss,restricted_loss,fve_logits,fve_w_a,fve_w_b,fve_w_u,"
     "fve_mlp,fve_mlp_ab,weight_norm_sq"
 )
+LATER = "fve_class,fve_ab,fve_equivariant,equivariance_spread"
 
 
 def read(path):
@@ -20,7 +21,7 @@ def read(path):
 def test_columns_are_the_contract_in_order(tmp_path):
     path = write_seeds([make_results()], tmp_path)
     assert path == tmp_path / "seeds.csv"
-    assert path.read_text().splitlines()[0] == CONTRACT
+    assert path.read_text().splitlines()[0] == f"{CONTRACT},{LATER}"
 
 
 def test_one_row_per_run_with_its_own_values(tmp_path):
@@ -63,5 +64,14 @@ def test_each_swept_setting_has_a_column_at_the_end(tmp_path):
     cell = replace(make_cell(), swept=("train_fraction",))
     cells = [replace(cell, train_fraction=fraction) for fraction in (0.5, 0.3)]
     path = write_seeds(map(make_results, cells), tmp_path)
-    assert path.read_text().splitlines()[0] == f"{CONTRACT},train_fraction"
+    assert path.read_text().splitlines()[0] == f"{CONTRACT},train_fraction,{LATER}"
     assert [row["train_fraction"] for row in read(path)] == ["0.3"] * 2 + ["0.5"] * 2
+
+
+def test_later_metrics_are_blank_in_old_trajectories(tmp_path):
+    """Cells trained before a metric existed stay in one table with new ones."""
+    new, old = make_results(make_cell("S4")), make_results(make_cell("A4"))
+    for name in LATER.split(","):
+        del old.metrics[name]
+    rows = read(write_seeds([new, old], tmp_path))
+    assert [row["fve_class"] for row in rows] == ["", "", "0.5", "0.5"]

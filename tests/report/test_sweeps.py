@@ -7,6 +7,8 @@ import pytest
 
 from repjax.report.figures import sweeps as figures
 from repjax.report.figures.look import look
+from repjax.report.merging import merge
+from repjax.report.settings import swept_settings
 from repjax.report.sweeps import survival_of, sweeps, varied_keys
 from repjax.statistics.phases import NO_PAST
 from tests.made_up import make_cell
@@ -167,3 +169,50 @@ def test_the_page_opens_with_the_sweep_then_cells_and_folds_them(page_of_300):
     columns = [text for text, around in page.texts if "thead" in around]
     start = columns.index("Network")
     assert columns[start + 1 : start + 3] == ["train_fraction", "weight_decay"]
+
+
+def cell_of(architecture, seeds=(1, 2), **values):
+    """A story of C5 with some swept settings, by the last part of their keys."""
+    keys = {
+        "weight_decay": ("optimizer", "weight_decay"),
+        "hidden_dim": ("mlp", "hidden_dim"),
+        "num_evaluations": ("evaluation", "num_evaluations"),
+        "num_steps": ("num_steps",),
+    }
+    results = make_curves(num_runs=len(seeds))
+    cell = replace(results.cell, architecture=architecture, seeds=seeds)
+    for name, value in values.items():
+        section, *field = keys[name]
+        inner = replace(getattr(cell, section), **{field[0]: value}) if field else value
+        cell = replace(cell, **{section: inner})
+    swept = tuple(".".join(keys[name]) for name in values)
+    return replace(results, cell=replace(cell, swept=swept))
+
+
+def test_a_setting_that_an_architecture_lacks_is_no_key_of_its_sweep():
+    """Transformers have no mlp.hidden_dim: a figure of one key, an empty column."""
+    cells = [
+        cell_of("mlp", hidden_dim=size, weight_decay=decay)
+        for size in (8, 16)
+        for decay in (0.1, 1.0)
+    ] + [cell_of("transformer", weight_decay=decay) for decay in (0.1, 1.0)]
+    columns = swept_settings(cells)
+    assert columns.keys == ("mlp.hidden_dim", "optimizer.weight_decay")
+    assert columns.values[-1] == ("", "1.0")
+    found = sweeps([tell(cell) for cell in cells])
+    assert [one.keys for one in found] == [columns.keys, ("optimizer.weight_decay",)]
+    assert {point.architecture for point in found[1].points} == {"transformer"}
+
+
+def test_cells_swept_over_a_setting_of_the_host_stay_apart():
+    """Steps × number of evaluations: twelve cells with the same seeds."""
+    cells = [
+        cell_of("mlp", num_steps=steps, num_evaluations=number)
+        for steps in (50, 80, 120)
+        for number in (4, 6, 8, 10)
+    ]
+    merged = merge(cells)
+    assert len(merged) == 12
+    assert not any(one.repeated for one in merged)
+    keys = ("num_steps", "evaluation.num_evaluations")
+    assert all(one.results.cell.swept == keys for one in merged)
