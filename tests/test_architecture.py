@@ -59,6 +59,7 @@ WITHOUT_JAX = [
     "storage.results",
     "storage.rounds",
     "storage.snapshots",
+    "storage.tensors",
     "storage.workdirs",
     "engine.limits",
     "engine.plan",

@@ -1,4 +1,6 @@
-"""Statistics over many runs: shares with intervals, phases, survival, universality.
+"""Statistics over many runs: shares, phases, survival, universality, selection.
 
-NumPy and SciPy on finished trajectories; each function names its source. No jax.
+NumPy and SciPy on finished trajectories; each function names its source. No jax. The
+law of selection is in `key_sets`, `thresholds`, `precedence`, `exchangeability`,
+`multiplicities` and `comparison`, which take plain arrays with a run axis.
 """

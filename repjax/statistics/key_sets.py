@@ -8,7 +8,7 @@ open problems (2026) calls the distribution of this row over seeds the selection
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Bool, Float, Int, Integer
+from jaxtyping import Bool, Float, Int, Integer, Shaped
 from scipy import special, stats
 
 from repjax.statistics.intervals import CONFIDENCE, Estimate, share_intervals
@@ -61,13 +61,8 @@ def law(
 
     Each interval covers the share of its row in 95 % of samples; together they do not.
     """
-    # One opaque item a row sorts ten times faster than rows of many columns.
-    bytes_of = np.ascontiguousarray(np.packbits(rows, 1) if rows.dtype == bool else rows)
-    if not bytes_of.shape[1]:
-        bytes_of = np.zeros((len(rows), 1), np.uint8)
-    items = bytes_of.view(np.dtype((np.void, bytes_of[:1].nbytes or 1))).ravel()
     _, first, index, counts = np.unique(
-        items, return_index=True, return_inverse=True, return_counts=True
+        row_items(rows), return_index=True, return_inverse=True, return_counts=True
     )
     distinct = rows[first]
     order = np.lexsort((*(-distinct.astype(np.int64)).T[::-1], -counts))
@@ -75,6 +70,16 @@ def law(
     place[order] = np.arange(len(order))
     low, high = share_intervals(counts[order], len(rows))
     return Law(distinct[order], counts[order], low, high, index=place[index])
+
+
+def row_items(rows: Shaped[np.ndarray, "row column"]) -> Shaped[np.ndarray, " row"]:
+    """Return one opaque item for each row; items are equal where rows are.
+
+    They sort ten times faster than rows, and their `tolist` can be hashed.
+    """
+    packed = np.packbits(rows, axis=1) if rows.dtype == bool else rows
+    packed = np.ascontiguousarray(packed)
+    return packed.view(np.dtype((np.void, packed.shape[1] * packed.itemsize)))[:, 0]
 
 
 def unseen_mass(counts: Int[np.ndarray, " set"]) -> Estimate | None:
@@ -105,10 +110,11 @@ def entropy(counts: Int[np.ndarray, " set"]) -> Estimate | None:
 
         H = Σᵢ Xᵢ/N (ψ(N) − ψ(Xᵢ)) + f₁/N Σ_{r≥N} (1 − A)^(r−N+1)/r.
 
-    The interval is normal, with the variance of the jackknife over runs. It covers in
-    at least 95 % of samples for uniform and geometric laws and 87 % for the tail of a
-    power law with thousands of rows, where the plug-in estimate covers in 1 %. None
-    without runs.
+    The interval is normal, with the variance of the jackknife over runs, but at least
+    that of a uniform law, (K − 1)/2N². It covers in at least 95 % of samples for
+    uniform and geometric laws, and in 87 % for the tail of a power law with thousands
+    of rows, where an interval around the plug-in estimate covers in 1 %. There is none
+    if all runs differ. None without runs.
     """
     counts = counts[counts > 0]
     num_runs = int(counts.sum())
@@ -117,8 +123,8 @@ def entropy(counts: Int[np.ndarray, " set"]) -> Estimate | None:
     # Runs of equally frequent rows are alike: sizes of rows and their multiplicity.
     sizes, rows = np.unique(counts, return_counts=True)
     value = float(_entropy(sizes, rows[None])[0])
-    if num_runs == 1:
-        return Estimate(value, None, None, num=1)
+    if counts.max() == 1:
+        return Estimate(value, None, None, num=num_runs)
     smaller = np.concatenate([sizes, sizes - 1])
     without = np.zeros((len(sizes), len(smaller)), rows.dtype)
     without[:, : len(sizes)] = rows - np.eye(len(sizes), dtype=rows.dtype)
@@ -126,8 +132,11 @@ def entropy(counts: Int[np.ndarray, " set"]) -> Estimate | None:
     values = _entropy(smaller, without)
     weights = sizes * rows / num_runs
     variance = (num_runs - 1) * weights @ (values - weights @ values) ** 2
-    spread = _Z * np.sqrt(variance)
-    return Estimate(value, max(0.0, float(value - spread)), float(value + spread), num_runs)
+    uniform = (counts.size - 1) / (2 * num_runs**2)
+    spread = _Z * np.sqrt(max(variance, uniform))
+    return Estimate(
+        value, max(0.0, float(value - spread)), float(value + spread), num_runs
+    )
 
 
 def _entropy(

@@ -2,7 +2,13 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from repjax.statistics.intervals import mean, median, share
+from repjax.statistics.intervals import (
+    mean,
+    median,
+    resampled_sums,
+    share,
+    share_intervals,
+)
 
 
 @pytest.mark.parametrize(("count", "total"), [(0, 4), (1, 4), (4, 4), (49, 50)])
@@ -46,3 +52,29 @@ def test_runs_that_agree_one_run_and_none():
     alone = median([7])
     assert (alone.value, alone.low, alone.high, alone.num) == (7, None, None, 1)
     assert mean([]) is None
+
+
+def test_many_shares_have_the_intervals_of_single_ones():
+    counts, totals = np.array([0, 1, 4, 49, 0]), np.array([4, 4, 4, 50, 0])
+    low, high = share_intervals(counts, totals)
+    single = [
+        share(*pair) for pair in zip(counts.tolist(), totals.tolist(), strict=True)
+    ]
+    np.testing.assert_allclose(low, [one.low for one in single], atol=1e-12)
+    np.testing.assert_allclose(high, [one.high for one in single], atol=1e-12)
+
+
+@pytest.mark.parametrize("chance", [0.03, 0.4, 0.9])
+def test_intervals_of_shares_cover_at_their_rate(chance):
+    counts = np.random.default_rng(0).binomial(1000, chance, size=2000)
+    low, high = share_intervals(counts, 1000)
+    assert np.mean((low <= chance) & (chance <= high)) == pytest.approx(0.95, abs=0.02)
+
+
+def test_resampled_sums_keep_runs_whole():
+    parts = np.random.default_rng(0).normal(size=(300, 1)) * [1.0, -2.0] + [0, 1]
+    sums = resampled_sums(parts, 5000)
+    np.testing.assert_allclose(sums[:, 1], 300 - 2 * sums[:, 0])
+    assert sums.mean(axis=0) == pytest.approx(parts.sum(axis=0), abs=2)
+    assert sums.std(axis=0) == pytest.approx(parts.std(axis=0) * 300**0.5, rel=0.05)
+    np.testing.assert_array_equal(sums, resampled_sums(parts, 5000))
