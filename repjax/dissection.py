@@ -131,7 +131,7 @@ class FinishedCell:
         """Dissect the network of run `run`, which must have a checkpoint."""
         state = self._at(self._step)
         params = jax.tree.map(lambda weights: weights[run], state.params)
-        found = jax.device_get(_dissect(self._model)(params, self._basis))
+        found = jax.device_get(_dissect(self.model)(params, self.basis))
         logits_ab = found.pop("logits_ab")
         key = np.flatnonzero(self.results.is_key[run]).tolist()
         fourier, irreps = build_fourier(self.group), real_irreps(self.group)
@@ -168,17 +168,23 @@ class FinishedCell:
         strongest = np.argsort(np.where(in_cluster, -power, np.inf), kind="stable")
         # Padded with other neurons, so that clusters of all sizes share one program.
         asked = strongest[: min(most, len(power))]
-        maps = jax.device_get(_maps(self._model)(params, jnp.asarray(asked, jnp.int32)))
+        maps = jax.device_get(_maps(self.model)(params, jnp.asarray(asked, jnp.int32)))
         kept = min(len(asked), int(in_cluster.sum()))
         return NeuronMaps(neurons=asked[:kept], maps=maps[:kept])
 
     @cached_property
-    def _model(self) -> Model:
+    def model(self) -> Model:
+        """The network, without weights."""
         return build_model(self.results.cell, self.group.order)
 
     @cached_property
-    def _basis(self) -> Basis:
+    def basis(self) -> Basis:
+        """The basis of its group and task."""
         return build_basis(self.group, self.results.cell.task)
+
+    def params(self) -> Any:
+        """Return the weights of all runs at the step of dissection, on the host."""
+        return self._at(self._step).params
 
     def _at(self, step: int | None) -> RunState:
         """Return all runs at a step, by default the last, on the host."""

@@ -25,8 +25,9 @@ from repjax.groups.permutations import build_permutations
 from repjax.reference.formats import tensor_name, zero_biases
 from repjax.settings.config import CellConfig
 from repjax.settings.rules import ConfigError
-from repjax.storage.files import as_path, write_atomically
+from repjax.storage.files import as_path
 from repjax.storage.rounds import round_of
+from repjax.storage.tensors import read_tensors, write_tensors
 from repjax.storage.workdirs import parse_step, read_cell
 
 _FLAGS = flags.FlagValues()
@@ -133,16 +134,11 @@ def read_checkpoint(workdir: Path, name: str, step: int | None = None) -> Export
 
 def save_export(run: Export, path: Path) -> None:
     """Write `path` atomically."""
-    from safetensors.numpy import save
-
     kind = run.cell.architecture
     tensors = {tensor_name(kind, name): w for name, w in run.weights.items()}
     if kind == "transformer":
         tensors |= zero_biases(run.weights)
-    # safetensors writes the memory of an array, whatever its order.
-    tensors = {name: np.ascontiguousarray(w) for name, w in tensors.items()}
-    data = save(tensors, _metadata(run))
-    write_atomically(path, lambda file: file.write(data))
+    write_tensors(path, tensors, _metadata(run))
 
 
 def load_export(path: Path) -> Export:
@@ -151,28 +147,21 @@ def load_export(path: Path) -> Export:
     Raises:
         ConfigError: the file is missing, damaged, or of another kind.
     """
-    from safetensors import SafetensorError, safe_open
-
+    tensors, metadata = read_tensors(path, FORMAT)
     try:
-        with safe_open(path, framework="numpy") as file:
-            metadata = file.metadata() or {}
-            if metadata.get("format") != FORMAT:
-                raise ConfigError(f"{path}: not written by repjax.export")
-            cell = CellConfig.from_json(json.loads(metadata["cell"]))
-            return Export(
-                cell=cell,
-                seed=json.loads(metadata["seed"]),
-                step=json.loads(metadata["step"]),
-                weights={
-                    name: file.get_tensor(tensor_name(cell.architecture, name))
-                    for name in cell.sizes.weights(build_group(cell.group).order)
-                },
-                train_pairs=np.array(json.loads(metadata["train_pairs"]), np.int32),
-            )
-    except (OSError, SafetensorError) as error:
-        raise ConfigError(f"{path}: not a readable safetensors file: {error}") from None
+        cell = CellConfig.from_json(json.loads(metadata["cell"]))
+        return Export(
+            cell=cell,
+            seed=json.loads(metadata["seed"]),
+            step=json.loads(metadata["step"]),
+            weights={
+                name: tensors[tensor_name(cell.architecture, name)]
+                for name in cell.sizes.weights(build_group(cell.group).order)
+            },
+            train_pairs=np.array(json.loads(metadata["train_pairs"]), np.int32),
+        )
     except KeyError as error:
-        raise ConfigError(f"{path}: its metadata lack {error}") from None
+        raise ConfigError(f"{path}: lacks {error}") from None
     except json.JSONDecodeError as error:
         raise ConfigError(f"{path}: its metadata are damaged: {error}") from None
 

@@ -18,7 +18,11 @@ from repjax.groups.identify import same_groups
 from repjax.settings.config import CellConfig, from_config_dict
 from repjax.settings.rules import ConfigError
 from repjax.settings.sweep import expand, parse_shard, take_shard
+from repjax.storage.results import CellResults, Trajectories
 from repjax.storage.rounds import group
+
+MOST_PRINTED = 300
+"""Largest number of cells in the table on the console; its lines take 2 ms each."""
 
 _FLAGS = flags.FlagValues()
 _CONFIG = config_flags.DEFINE_config_file(
@@ -102,17 +106,18 @@ def train(
     from repjax.engine.progress import Progress, build_progress
     from repjax.engine.train import Stopped, claim_directory, train_sweep
     from repjax.report.seeds import write_seeds
-    from repjax.report.table3 import print_table3, write_table3
+    from repjax.report.table3 import write_table3
     from repjax.storage import hosts
-    from repjax.storage.results import load_workdir
+
+    trajectories = Trajectories()
 
     def begin() -> None:
-        load_workdir(workdir)  # report a damaged file of another cell now
+        trajectories.load_workdir(workdir)  # report a damaged file of another cell now
         write_manifest(workdir, cells, request)
         print(describe(rounds, _SHARD.value, plans, backend.device_kind()))
 
     def write_tables() -> None:
-        results = load_workdir(workdir)
+        results = trajectories.load_workdir(workdir)
         write_seeds(results, workdir)
         write_table3(results, workdir)
 
@@ -125,16 +130,26 @@ def train(
     plans = [plan_for(frame_of([members]).cell) for members in rounds]
     try:
         for cell in cells:  # report every conflict before training
-            claim_directory(cell, workdir / cell.name)
+            claim_directory(cell, workdir / cell.name, trajectories)
         hosts.by_first(begin)
         with build_progress() if hosts.is_first() else Progress() as progress:
-            for _ in train_sweep(cells, workdir, progress):
+            for _ in train_sweep(cells, workdir, progress, trajectories):
                 hosts.by_first(write_tables)
     except (Stopped, hosts.FirstFailed) as stopped:
         print(f"repjax: {stopped}; call again to go on", file=sys.stderr)
         sys.exit(STOPPED)
     if hosts.is_first():
-        print_table3(load_workdir(workdir))
+        _show(trajectories.load_workdir(workdir))
+
+
+def _show(results: Sequence[CellResults]) -> None:
+    """Print Table 3, unless it is longer than anyone reads on a console."""
+    from repjax.report.table3 import print_table3
+
+    if len(results) <= MOST_PRINTED:
+        print_table3(results)
+    else:
+        print(f"repjax: {len(results):,} cells are finished; see table3.md")
 
 
 def join_processes() -> None:

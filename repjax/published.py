@@ -126,7 +126,8 @@ def write_cell(cell: CellConfig, runs: Sequence[PublishedRun], workdir: Path) ->
     import jax
 
     from repjax.engine.parts import build_ensemble
-    from repjax.engine.saved import blank_metrics, evaluation_steps
+    from repjax.engine.saved import blank_metrics
+    from repjax.engine.schedule import evaluation_steps
     from repjax.engine.train import claim_directory
     from repjax.storage.checkpoint import Checkpoints
 

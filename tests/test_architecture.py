@@ -25,6 +25,7 @@ MAY_IMPORT = {
     "models": "typing groups tasks settings",
     "training": "typing tasks settings models",
     "analysis": "typing metrics groups tasks models training",
+    "explanations": "typing metrics groups tasks models training analysis",
     # Many runs on devices, and what they leave behind.
     "storage": "metrics groups settings",
     "engine": "typing metrics groups tasks settings models training analysis storage",
@@ -36,6 +37,7 @@ MAY_IMPORT = {
     "report": "metrics groups settings storage statistics reference command_line",
     # From checkpoints to what a report tells of single networks.
     "dissection": "metrics groups models training analysis storage engine report",
+    "rivals": "typing metrics groups models analysis explanations engine dissection",
 }
 # Programs: each may import every room above, none may be imported.
 PROGRAMS = (
@@ -64,7 +66,9 @@ WITHOUT_JAX = [
     "engine.limits",
     "engine.plan",
     "engine.forecast",
+    "engine.costs",
     "engine.progress",
+    "engine.schedule",
 ]
 JAX = {"jax", "jaxlib", "flax", "optax", "orbax", "chex"}
 # After training the runs of a cell are rows of a table, no axis of a program.

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from experiments import base
 from repjax import export, main, published, table3
 from repjax.engine.forecast import describe
-from repjax.engine.saved import evaluation_steps
+from repjax.engine.schedule import evaluation_steps
 from repjax.settings.config import Config, flatten, parse, rules_of
 from repjax.settings.rules import ConfigError
 from repjax.settings.sweep import expand

@@ -163,7 +163,7 @@ def test_foreign_files_are_refused(tmp_path):
         export.load_export(foreign)
     marked = {"format": export.FORMAT}
     save_file({"x": np.zeros(3)}, foreign, marked)
-    with pytest.raises(ConfigError, match="its metadata lack 'cell'"):
+    with pytest.raises(ConfigError, match="lacks 'cell'"):
         export.load_export(foreign)
     save_file({"x": np.zeros(3)}, foreign, marked | {"cell": "{"})
     with pytest.raises(ConfigError, match="its metadata are damaged"):

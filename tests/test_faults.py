@@ -13,7 +13,9 @@ SMALL = {"groups": "S3", "architectures": "mlp", "num_steps": 4_000}
 
 
 def test_kills(tmp_path):
-    report = kills.run(Sweep(tmp_path, **SMALL), count=3, seed=1)
+    """Of a round of two cells."""
+    joint = SMALL | {"groups": "S3,C6"}
+    report = kills.run(Sweep(tmp_path, **joint), count=3, seed=1)
     assert report.verdict == "3 kills, 0 lost, identical"
 
 
@@ -24,8 +26,9 @@ def test_signals(tmp_path):
     assert max(report.reactions) < 60.0  # a machine may be busy
 
 
-def test_damage(tmp_path):
-    report = damage.run(Sweep(tmp_path, **SMALL), count=1, seed=0)
+@pytest.mark.parametrize("groups", ["S3", "S3,C6"])
+def test_damage(tmp_path, groups):
+    report = damage.run(Sweep(tmp_path, **SMALL | {"groups": groups}), count=1, seed=0)
     assert report == damage.Report(done=2)
 
 

@@ -30,10 +30,18 @@ class Frame:
     num_bases: int
 
 
-def frame_of(rounds: Iterable[Sequence[CellConfig]]) -> Frame:
-    """Return the frame of rounds of cells that have the same shapes."""
-    rounds = [tuple(cells) for cells in rounds]
-    cells = [cell for members in rounds for cell in members]
+def frame_of(
+    rounds: Sequence[Sequence[CellConfig]],
+    finished: Sequence[Sequence[CellConfig]] = (),
+) -> Frame:
+    """Return the frame of rounds of cells that have the same shapes.
+
+    Args:
+        rounds: rounds to be trained.
+        finished: rounds of the same sweep that need no place for their runs, but whose
+            irreps and training pairs pad the others as when all were trained.
+    """
+    cells = [cell for members in (*rounds, *finished) for cell in members]
     largest = max(cells, key=lambda cell: len(real_irreps(build_group(cell.group))))
     runs = max(sum(len(cell.seeds) for cell in members) for members in rounds)
     frame = replace(
@@ -41,7 +49,7 @@ def frame_of(rounds: Iterable[Sequence[CellConfig]]) -> Frame:
         seeds=tuple(range(runs)),
         train_fraction=max(cells, key=num_pairs_of).train_fraction,
     )
-    return Frame(frame, max(len(bases_of(members)) for members in rounds))
+    return Frame(frame, max(len(bases_of(members)) for members in (*rounds, *finished)))
 
 
 def bases_of(cells: Iterable[CellConfig]) -> list[tuple[str, str]]:

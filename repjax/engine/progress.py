@@ -19,6 +19,9 @@ SECONDS_BETWEEN_LINES = 10.0
 MOST_RUNS = 100
 """Largest number of runs that get a line each if a round has several cells."""
 
+MOST_CELLS = 300
+"""Largest number of cells of a round that get a line each."""
+
 SECONDS_OF_RATE = 30.0
 """Window of the rate. Early steps are evaluated far more often than late ones, so a
 mean since the start would overestimate the time left by hours."""
@@ -189,6 +192,10 @@ class PlainProgress(Progress):
         elif status is not None:
             self._print(f"{status.name}: {how}")
         runs = sum(results.num_runs for results in cells)
+        if len(cells) > MOST_CELLS:
+            generalised = sum(int(results.generalised.sum()) for results in cells)
+            self._print(f"{len(cells):,} cells: generalised {generalised:,}/{runs:,}")
+            return
         for results in cells:
             if len(cells) > 1:
                 self._print(_cell_line(results, "" if status else f", {how}"))

@@ -9,6 +9,7 @@ from repjax.engine.ensemble import Ensemble
 from repjax.engine.parts import Parts, build_ensemble
 from repjax.engine.placement import num_pairs_of
 from repjax.engine.programs import Programs
+from repjax.engine.schedule import evaluation_steps
 from repjax.groups import build_group, real_irreps
 from repjax.metrics import COUNTS, EXPLAINED, PER_IRREP, SCALARS
 from repjax.settings.config import CellConfig
@@ -17,12 +18,6 @@ from repjax.storage.results import CellResults
 from repjax.storage.rounds import Round
 from repjax.storage.snapshots import load_snapshot, snapshot_steps
 from repjax.training.state import RunState
-
-
-def evaluation_steps(num_steps: int, num_evaluations: int) -> np.ndarray:
-    """Return log-spaced steps at which to evaluate: 0, 1, …, `num_steps`."""
-    spaced = np.geomspace(1, num_steps, max(num_evaluations - 1, 1))
-    return np.unique(np.concatenate([[0], np.round(spaced).astype(int), [num_steps]]))
 
 
 def restore(

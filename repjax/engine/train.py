@@ -22,7 +22,7 @@ from repjax.storage.checkpoint import Checkpoints
 from repjax.storage.files import as_path, read_json, write_json
 from repjax.storage.lease import Held
 from repjax.storage.lock import locked
-from repjax.storage.results import TRAJECTORY, CellResults
+from repjax.storage.results import TRAJECTORY, CellResults, Trajectories
 from repjax.storage.rounds import MAY_CHANGE, Round, form_rounds
 from repjax.storage.snapshots import save_snapshot
 
@@ -35,7 +35,10 @@ class Stopped(Exception):
 
 
 def train_sweep(
-    cells: Sequence[CellConfig], workdir: Path, progress: Progress
+    cells: Sequence[CellConfig],
+    workdir: Path,
+    progress: Progress,
+    trajectories: Trajectories | None = None,
 ) -> Iterator[list[CellResults]]:
     """Train round after round, and yield the results of the cells of each.
 
@@ -46,25 +49,31 @@ def train_sweep(
         cells: the cells to train.
         workdir: each cell gets the folder `workdir / cell.name`.
         progress: receives reports of each round.
+        trajectories: files read so far, by default none; finished cells are added.
 
     Raises:
         Stopped: SIGTERM or SIGINT arrived; everything trained so far is saved.
         ConfigError: a folder holds a cell with other settings.
     """
+    trajectories = trajectories or Trajectories()
     for cell in cells:
-        claim_directory(cell, workdir / cell.name)
+        claim_directory(cell, workdir / cell.name, trajectories)
     is_done = hosts.share([CellResults.exists(workdir / cell.name) for cell in cells])
     finished, missing = (
         [cell for cell, done in zip(cells, is_done, strict=True) if done is wanted]
         for wanted in (True, False)
     )
     if finished:
-        yield _told([CellResults.load(workdir / c.name) for c in finished], progress)
+        yield _told([trajectories.load(workdir / c.name) for c in finished], progress)
     rounds = _rounds(missing, workdir)
-    programs = Programs([each.cells for each in rounds])
+    past = _rounds(finished, workdir) if rounds else []
+    programs = Programs([each.cells for each in rounds], [each.cells for each in past])
     with _signals_noted() as signals:
         for current in rounds:
-            yield _told(_train(current, workdir, progress, signals, programs), progress)
+            results = _train(
+                current, workdir, progress, signals, programs, trajectories
+            )
+            yield _told(results, progress)
             if hosts.any_of(bool(signals)):
                 raise Stopped(f"stopped after {current.name}")
 
@@ -94,8 +103,13 @@ def _locked(directory: Path) -> Iterator[Callable[[], None]]:
         yield check or (lambda: None)
 
 
-def claim_directory(cell: CellConfig, directory: Path) -> None:
+def claim_directory(
+    cell: CellConfig, directory: Path, trajectories: Trajectories | None = None
+) -> None:
     """Write the cell's settings into its folder, or check the existing ones.
+
+    Its trajectory, if there is one, is read into `trajectories`, or set aside if it is
+    damaged.
 
     Raises:
         ConfigError: the folder was begun with other settings.
@@ -107,7 +121,7 @@ def claim_directory(cell: CellConfig, directory: Path) -> None:
             write_json(path, cell.to_json())
 
     hosts.by_first(write)
-    stored, wanted = read_json(path), flatten(cell.to_json())
+    stored, wanted = read_json(path), cell.flat
     if not isinstance(stored, Mapping):
         raise ConfigError(f"{path}: holds no settings; put back a copy, or remove it")
     stored = flatten(stored)
@@ -121,14 +135,15 @@ def claim_directory(cell: CellConfig, directory: Path) -> None:
             f"{', '.join(differing)}, with which {directory} was begun; "
             "use another --workdir"
         )
-    hosts.by_first(lambda: _set_damaged_results_aside(directory))
+    read = trajectories or Trajectories()
+    hosts.by_first(lambda: _set_damaged_results_aside(directory, read))
 
 
-def _set_damaged_results_aside(directory: Path) -> None:
+def _set_damaged_results_aside(directory: Path, trajectories: Trajectories) -> None:
     """Move unreadable results aside, to be redone from the last checkpoint."""
     if CellResults.exists(directory):
         try:
-            CellResults.load(directory)
+            trajectories.load(directory)
         except ValueError as error:
             aside = directory / f"damaged-{TRAJECTORY}"
             (directory / TRAJECTORY).replace(aside)
@@ -141,6 +156,7 @@ def _train(
     progress: Progress,
     signals: Sequence[int],
     programs: Programs,
+    trajectories: Trajectories,
 ) -> list[CellResults]:
     """Train a round to the end under its lock, and save the results of its cells."""
     directory = current.directory
@@ -149,10 +165,10 @@ def _train(
         with _locked(directory) as check_lock:
             # Again: another process may have been here before we held the lock.
             for cell in current.cells:
-                claim_directory(cell, workdir / cell.name)
+                claim_directory(cell, workdir / cell.name, trajectories)
             folders = [workdir / cell.name for cell in current.cells]
             if hosts.share(all(map(CellResults.exists, folders))):
-                return [CellResults.load(folder) for folder in folders]
+                return [trajectories.load(folder) for folder in folders]
             hosts.by_first(current.write_record)
             checkpoints = Checkpoints(
                 current.checkpoints,
@@ -168,7 +184,7 @@ def _train(
             def save() -> None:
                 check_lock()
                 for results, folder in zip(every, folders, strict=True):
-                    results.save(folder)
+                    trajectories.save(results, folder)
 
             hosts.by_first(save)
             return every

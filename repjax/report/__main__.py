@@ -19,6 +19,7 @@ from absl import flags
 from repjax import command_line
 from repjax.command_line import usable_directory
 from repjax.groups import real_irreps
+from repjax.explanations.predictions import predictions_for
 from repjax.report.merging import Merged, merge
 from repjax.report.periodic import Member, periodic_table
 from repjax.report.story import Anatomy, Report, Story
@@ -221,7 +222,26 @@ def _tell(merged: Merged, cells: Sequence["FinishedCell"], num_networks: int) ->
         courses=courses(results),
         universality=universality(results),
         anatomies={run: anatomy(run) for run in sorted(with_network[:num_networks])},
+        rivals=_rivals(merged, cells) if num_networks else None,
+        predictions=predictions_for(group),
     )
+
+
+def _rivals(
+    merged: Merged, cells: Sequence["FinishedCell"]
+) -> dict[str, np.ndarray] | None:
+    """Return the rival explanations of merged runs; None if one has no network."""
+    from repjax.rivals import rivals_of
+
+    indices = dict.fromkeys(index for index, _ in merged.sources)
+    if not all(cells[index].has_networks for index in indices):
+        return None
+    found = {index: rivals_of(cells[index]) for index in indices}
+    names = set.intersection(*({*rivals} for rivals in found.values()))
+    return {
+        name: np.stack([found[index][name][row] for index, row in merged.sources])
+        for name in sorted(names)
+    }
 
 
 if __name__ == "__main__":

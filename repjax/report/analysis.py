@@ -271,7 +271,14 @@ def _cell(story: Story) -> dict[str, Any]:
         "config": results.cell.to_json(),
         "irreps": [{"irrep": i, "dim": d, "type": t} for i, d, t in irreps],
         "statistics": _statistics(story.universality),
+        "rivals": None if story.rivals is None else _rivals(story),
     }
+
+
+def _rivals(story: Story) -> dict[str, Any]:
+    """Return docs/explanations.md's quantities, a list over the runs of each."""
+    assert story.rivals is not None
+    return {name: _numbers(values) for name, values in sorted(story.rivals.items())}
 
 
 def _statistics(counts: Universality) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from repjax.report.figures.gallery import FEW_CELLS, Gallery, heading_of, networ
 from repjax.report.figures.look import COLOUR_NAMES, DARK, plain
 from repjax.report.figures.periodic import TYPES
 from repjax.report.figures.picture import Picture
+from repjax.report.rivals import rival_tables
 from repjax.report.run_tables import fact_list, irrep_tables
 from repjax.report.story import Report, Story
 from repjax.report.tables import (
@@ -64,6 +65,7 @@ class Section:
         summary: one sentence.
         seeds: a row per run, with links to the panels.
         tables: statistics over the runs.
+        rivals: tables of "Which explanation?"; none if it was not asked.
         pictures: figures over the runs.
         panels: panels of single runs.
         config: config of the cell, as JSON.
@@ -75,6 +77,7 @@ class Section:
     summary: str
     seeds: Table
     tables: Sequence[Table]
+    rivals: Sequence[Table]
     pictures: Sequence[Picture]
     panels: Sequence[Panel]
     config: str
@@ -133,6 +136,7 @@ def _sections(report: Report, gallery: Gallery) -> Iterator[Section]:
             summary=_summary(story),
             seeds=seed_table(story, {run: p.anchor for run, p in panels.items()}),
             tables=universality_tables(story),
+            rivals=rival_tables(story),
             pictures=gallery.cells[story.name],
             panels=list(panels.values()),
             config=_json(story.results.cell.to_json()),

@@ -7,7 +7,7 @@ directory)`, `write_figures(report, directory)` (into `directory`/figures) and
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -92,6 +92,9 @@ class Story:
         courses: milestones and phases of each run.
         universality: statistics over the runs that generalised.
         anatomies: index of a run → its anatomy; for a few runs, possibly for none.
+        rivals: quantities of docs/explanations.md by name, (run, …) each; None if they
+            were not computed.
+        predictions: intervention → explanation → predicted outcome, for this group.
     """
 
     name: str
@@ -101,6 +104,8 @@ class Story:
     courses: tuple[Course, ...]
     universality: Universality
     anatomies: Mapping[int, Anatomy]
+    rivals: Mapping[str, np.ndarray] | None = None
+    predictions: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
     @property
     def imported(self) -> bool:

@@ -29,8 +29,8 @@ class Sizes(ABC):
         """Multiplications for each pair, without those done once per element."""
 
     @abstractmethod
-    def products_by_element(self, order: int) -> int:
-        """Multiplications done once for each element, not for each pair."""
+    def products_once(self, order: int) -> int:
+        """Multiplications done once a step, for elements or weights, not for pairs."""
 
     def initial(self) -> dict[str, float]:
         """Attributes of the network that affect only its initial weights."""
@@ -71,7 +71,7 @@ class MlpSizes(Sizes):
         """Multiplications of the unembedding."""
         return self.hidden_dim * order
 
-    def products_by_element(self, order: int) -> int:
+    def products_once(self, order: int) -> int:
         """Multiplications for the inputs of the neurons from a and from b."""
         return order * 2 * self.embed_dim * self.hidden_dim
 
@@ -118,15 +118,31 @@ class TransformerSizes(Sizes):
 
         The latter take one product or two, as in `Transformer.tables`.
         """
-        values = self.num_heads * self.d_head
-        rows = values + self.d_mlp
-        readout = min(rows * order, self.d_model * (rows + order))
-        return values * self.d_mlp + readout
+        return self._values * self.d_mlp + min(self._readouts(order))
 
-    def products_by_element(self, order: int) -> int:
-        """Multiplications for keys, values and scores of both factors."""
-        values = self.num_heads * self.d_head
-        return order * (4 * values * self.d_model + 2 * values)
+    def products_once(self, order: int) -> int:
+        """Multiplications for scores and values of all tokens, and between weights.
+
+        For small groups most of a step: W_O W_in takes 8 million at the paper's sizes.
+        """
+        tokens = 2 * order + 1
+        one, two = self._readouts(order)
+        into_readout = self.d_model * order * (self._values + self.d_mlp)
+        return (
+            self.d_model * self._values * self.d_mlp
+            + tokens * self.d_model * (self._values + self.num_heads)
+            + (into_readout if one <= two else 0)
+        )
+
+    @property
+    def _values(self) -> int:
+        """Width of all heads."""
+        return self.num_heads * self.d_head
+
+    def _readouts(self, order: int) -> tuple[int, int]:
+        """Multiplications from values and neurons to logits, in one product or two."""
+        rows = self._values + self.d_mlp
+        return rows * order, self.d_model * (rows + order)
 
     def initial(self) -> dict[str, float]:
         """Standard deviation of every weight."""
@@ -153,6 +169,7 @@ class Architecture:
         one_embedding: whether a and b share it; tables then have W_E for W_a and W_b.
         in_paper: whether the paper's Table 3 includes it.
         cores_may_share: whether its bits are the same when several cores share a run.
+        overhead: seconds of a step on a core that do not depend on sizes, as measured.
     """
 
     title: str
@@ -160,12 +177,17 @@ class Architecture:
     one_embedding: bool = False
     in_paper: bool = False
     cores_may_share: bool = False
+    overhead: float = 1e-5
 
 
 ARCHITECTURES = {
     "mlp": Architecture("MLP", in_paper=True, cores_may_share=True),
     "transformer": Architecture(
-        "Transformer", section="transformer", one_embedding=True, in_paper=True
+        "Transformer",
+        section="transformer",
+        one_embedding=True,
+        in_paper=True,
+        overhead=5e-5,
     ),
     "bilinear": Architecture("Bilinear", cores_may_share=True),
 }

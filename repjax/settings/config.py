@@ -10,7 +10,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, is_dataclass
 from fnmatch import fnmatchcase
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any, TypeVar
 
 from ml_collections import ConfigDict
@@ -109,6 +109,7 @@ class RunSettings:
         return parse(cls, values)
 
 
+@cache
 def rules_of(cls: Any, prefix: str = "") -> dict[str, Rule]:
     """Return dotted key → rule for all settings of a dataclass, nested ones too."""
     rules: dict[str, Rule] = {}
@@ -205,7 +206,7 @@ class Config(RunSettings):
 
 @dataclass(frozen=True, kw_only=True)
 class CellConfig(RunSettings):
-    """All runs of one group and architecture that share a compiled program."""
+    """All runs that differ in nothing but their seed: the unit of tables and files."""
 
     group: str = setting(GROUP, Kind.DATA)
     architecture: str = setting(choice(*ARCHITECTURES), Kind.SHAPE)
@@ -226,10 +227,14 @@ class CellConfig(RunSettings):
         return getattr(self, ARCHITECTURES[self.architecture].section)
 
     @cached_property
+    def flat(self) -> dict[str, Any]:
+        """Its settings as JSON values, by dotted key."""
+        return flatten(self.to_json())
+
+    @cached_property
     def name(self) -> str:
         """Name of its directory: group, architecture and swept settings."""
-        values = flatten(dataclasses.asdict(self))
-        varied = [f"{key.rpartition('.')[2]}={values[key]}" for key in self.swept]
+        varied = [f"{key.rpartition('.')[2]}={self.flat[key]}" for key in self.swept]
         return "_".join([folder_name(self.group), self.architecture, *varied])
 
 

@@ -16,7 +16,7 @@ from itertools import accumulate
 from pathlib import Path
 
 from repjax.groups import build_group
-from repjax.settings.config import CellConfig, RunSettings, flatten, shape_of
+from repjax.settings.config import CellConfig, RunSettings, shape_of
 from repjax.settings.rules import ConfigError, Kind
 from repjax.storage.files import read_json, write_json
 
@@ -115,8 +115,8 @@ def form_rounds(cells: Collection[CellConfig], workdir: Path) -> list[Round]:
         past = _find(cell, workdir / cell.name, begun)
         if past is None:
             new.append(cell)
-        else:
-            rounds.setdefault(past.directory, _as_wanted(past, cell))
+        elif past.directory not in rounds:
+            rounds[past.directory] = _as_wanted(past, cell)
     for together in group(new):
         started = Round(tuple(together), workdir / _folder(together))
         rounds[started.directory] = started
@@ -157,10 +157,9 @@ def _find(cell: CellConfig, directory: Path, begun: Iterable[Round]) -> Round | 
 
 def same_settings(one: CellConfig, other: CellConfig) -> bool:
     """Return whether two cells differ at most in the settings of `MAY_CHANGE`."""
-    first, second = (flatten(cell.to_json()) for cell in (one, other))
-    return (
-        all(first[key] == second[key] for key in first.keys() - {*MAY_CHANGE})
-        and first.keys() == second.keys()
+    first, second = one.flat, other.flat
+    return first.keys() == second.keys() and all(
+        first[key] == second[key] for key in first.keys() - {*MAY_CHANGE}
     )
 
 

@@ -10,25 +10,17 @@ from pathlib import Path
 
 import numpy as np
 
-from repjax.settings.rules import ConfigError
-from repjax.storage.files import write_atomically
 from repjax.storage.rounds import Round
+from repjax.storage.tensors import read_tensors, write_tensors
 
 FORMAT = "repjax snapshot 1"
 
 
 def save_snapshot(past: Round, step: int, weights: Mapping[str, np.ndarray]) -> None:
     """Write the weights of a round at `step`; the first axis of each array is runs."""
-    from safetensors.numpy import save
-
-    folder = past.directory / "snapshots"
-    folder.mkdir(parents=True, exist_ok=True)
     cells = {cell.name: cell.seeds for cell in past.cells}
     metadata = {"format": FORMAT, "step": str(step), "cells": json.dumps(cells)}
-    # safetensors writes the memory of an array, whatever its order.
-    whole = {name: np.ascontiguousarray(x) for name, x in weights.items()}
-    data = save(whole, metadata)
-    write_atomically(_path(past, step), lambda file: file.write(data))
+    write_tensors(_path(past, step), weights, metadata)
 
 
 def snapshot_steps(past: Round) -> list[int]:
@@ -43,16 +35,7 @@ def load_snapshot(past: Round, step: int) -> dict[str, np.ndarray]:
     Raises:
         ConfigError: the file is damaged, or of another kind.
     """
-    from safetensors import SafetensorError, safe_open
-
-    path = _path(past, step)
-    try:
-        with safe_open(path, framework="numpy") as file:
-            if (file.metadata() or {}).get("format") != FORMAT:
-                raise ConfigError(f"{path}: not a snapshot; remove it")
-            return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except (OSError, SafetensorError) as error:
-        raise ConfigError(f"{path}: not a readable snapshot: {error}") from None
+    return read_tensors(_path(past, step), FORMAT)[0]
 
 
 def _path(past: Round, step: int) -> Path:

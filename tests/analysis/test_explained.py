@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from repjax.analysis.basis import Basis, build_basis
-from repjax.analysis.cosets import Cosets, build_cosets
 from repjax.analysis.explained import explained_shares
-from repjax.analysis.neurons import describe_neurons
 from repjax.analysis.passes import sum_over_pairs
+from repjax.explanations.cosets import Cosets, build_cosets
+from repjax.explanations.neurons import describe_neurons
 from repjax.groups import Group, build_group, real_irreps
 from repjax.groups.subgroups import left_cosets, right_cosets, subgroups
 from repjax.models import Bilinear

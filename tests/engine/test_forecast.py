@@ -79,4 +79,15 @@ def test_rounds_programs_and_snapshots_are_told():
     assert "order 12, mlp, 2 cells: 8 runs in one program" in text
     assert "4 cells, 16 runs" in text and "1 programs to compile" in text
     size = 4 * 16 * 5 * num_parameters(rounds[0][0])
-    assert f"snapshots: {show_size(size)} in 10 files at most" in text
+    assert f"snapshots: {show_size(size)} in 10 files" in text
+
+
+def test_evaluations_at_the_same_step_are_counted_once():
+    """Of 100 log-spaced evaluations there are 21 in 20 steps."""
+    config = quickstart.get_config()
+    config.groups, config.overrides, config.num_steps = ("D6",), (), 20
+    config.evaluation.num_evaluations = 100
+    config.checkpoint.snapshots = True
+    (cell,) = expand(from_config_dict(config))
+    size = 4 * 4 * 21 * num_parameters(cell)
+    assert f"snapshots: {show_size(size)} in 21 files," in describe([[cell]])

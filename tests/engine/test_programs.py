@@ -69,6 +69,8 @@ def test_no_run_depends_on_the_others_of_its_round(architecture):
         mine = jax.tree.map(lambda x, rows=rows: x[rows], state)
         own = mine[0].replace(train_pairs=mine[0].train_pairs[:, :pairs])
         chex.assert_trees_all_equal((own, mine[1]), alone)
+        for name in ("train_loss", "test_loss", "train_accuracy", "test_accuracy"):
+            np.testing.assert_array_equal(metrics[name][rows], expected[name])
         for name, values in expected.items():
             shown = metrics[name][rows]
             shown = shown[..., : values.shape[-1]] if values.ndim > 1 else shown

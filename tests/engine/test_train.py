@@ -14,7 +14,8 @@ from rich.console import Console
 
 from repjax.engine.ensemble import Ensemble
 from repjax.engine.progress import PlainProgress, Progress, run_lines
-from repjax.engine.saved import evaluation_steps, reevaluate
+from repjax.engine.saved import reevaluate
+from repjax.engine.schedule import evaluation_steps
 from repjax.engine.train import Stopped, train_sweep
 from repjax.metrics import COUNTS, EXPLAINED, PER_IRREP, SCALARS
 from repjax.settings.rules import ConfigError
@@ -269,3 +270,26 @@ def test_kill_and_sigterm_of_the_real_program(tmp_path):
     for name in ("seeds.csv", "table3.csv", "table3.md", "table3.tex"):
         one, other = (tmp_path / run / name for run in ("undisturbed", "cut"))
         assert one.read_bytes() == other.read_bytes()
+
+
+def test_a_restart_after_a_finished_round_gives_the_same_bits(tmp_path):
+    """C24 pads the irreps of S4 and D12 whether or not it is still to be trained."""
+
+    class Dies(Progress):
+        def finish(self, cells):
+            raise CutOff
+
+    sizes = {"mlp__embed_dim": 16, "mlp__hidden_dim": 16, "num_seeds": 2}
+    cells = [
+        tiny_cell(groups=(group,), num_steps=steps, **sizes)
+        for group, steps in (("C24", 40), ("S4", 60), ("D12", 50))
+    ]
+    whole = [*train_sweep(cells, tmp_path / "whole", Progress())]
+    cut = tmp_path / "cut"
+    with pytest.raises(CutOff):
+        list(train_sweep(cells, cut, Dies()))
+    assert [path.parent.name for path in cut.glob("*/trajectory.npz")] == ["C24_mlp"]
+    for (again,), (expected,) in zip(
+        train_sweep(cells, cut, Progress()), whole, strict=True
+    ):
+        chex.assert_trees_all_equal(again.metrics, expected.metrics)

@@ -2,10 +2,11 @@
 
 python tests/faults/damage.py --count=20
 
-So many flipped bits and as many truncations, each in a copy of one workdir that was
-stopped in its last cell: in a file drawn from the newest checkpoint (its digest
-included) at a place drawn. The program must name the checkpoint, go on from the one
-before it, and end with the tables and weights of a workdir that was never damaged.
+So many flipped bits and as many truncations, half of them to a round of one cell and
+half to one of two, each in a copy of a workdir stopped in its last round: in a file
+drawn from the newest checkpoint (its digest included) at a place drawn. The program
+must name the checkpoint, go on from the one before it, and end with the tables and
+weights of a workdir that was never damaged.
 """
 
 import argparse
@@ -14,7 +15,7 @@ import re
 import shutil
 import sys
 import tempfile
-from dataclasses import dataclass, replace
+from dataclasses import astuple, dataclass, replace
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
@@ -22,6 +23,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from tests.faults.program import (
     UNDISTURBED,
     Sweep,
+    checkpoint_folders,
     checkpoint_steps,
     differences,
     outcome,
@@ -41,23 +43,28 @@ class Report:
     not_gone_on: int = 0
     different: int = 0
 
+    def plus(self, other: "Report") -> "Report":
+        """Both together."""
+        pairs = zip(astuple(self), astuple(other), strict=True)
+        return Report(*(mine + theirs for mine, theirs in pairs))
+
 
 def run(sweep: Sweep, count: int, seed: int) -> Report:
     """`count` damages of each kind."""
     sweep.finish(UNDISTURBED)
     wanted = outcome(sweep.workdir(UNDISTURBED))
-    cell = _stop_in_last_cell(sweep)
+    folder = _stop_in_last_round(sweep)
     rng, report = random.Random(seed), Report()
     for kind in KINDS * count:
         name = f"damaged{report.done}"
         shutil.copytree(sweep.workdir("original"), sweep.workdir(name))
-        directory = sweep.workdir(name) / cell
+        directory = sweep.workdir(name) / folder
         before, newest = checkpoint_steps(directory)[-2:]
         where = _damage(directory / "checkpoints", newest, kind, rng)
         log = sweep.finish(name)
         report.done += 1
         named = f"{directory / 'checkpoints' / str(newest)} is not used: " in log
-        gone_on = (cell, before) in [*starts(log)]
+        gone_on = before in [step for _, step in starts(log)]
         report.silent += not named
         report.not_gone_on += not gone_on
         for part in differences(wanted, sweep.workdir(name)):
@@ -69,31 +76,40 @@ def run(sweep: Sweep, count: int, seed: int) -> Report:
     return report
 
 
-def _stop_in_last_cell(sweep: Sweep) -> str:
-    """Kills the workdir `original` when its last cell has two checkpoints; the cell."""
+def _stop_in_last_round(sweep: Sweep) -> Path:
+    """Kills the workdir `original` when its last round has two checkpoints; its folder.
+
+    The last round is that of the last architecture.
+    """
     architecture = sweep.architectures.split(",")[-1]
-    cell = f"{sweep.groups.split(',')[-1]}_{architecture}"
     # All else is there. Saved after every millisecond of training, it does not end on
     # any machine before it is killed.
     shutil.copytree(
         sweep.workdir(UNDISTURBED),
         sweep.workdir("original"),
-        ignore=shutil.ignore_patterns(cell),
+        ignore=shutil.ignore_patterns(f"*_{architecture}", f"order*_{architecture}_*"),
     )
     hasty = replace(sweep, every_seconds=0.0, max_chunk_seconds=0.001)
     process = hasty.start("original", sweep.folder / "original.log")
-    directory = sweep.workdir("original") / cell
-    far_enough = wait_until(lambda: len(checkpoint_steps(directory)) >= 2, process)
+
+    def saved() -> list[Path]:
+        folders = checkpoint_folders(sweep.workdir("original"))
+        return [f.parent for f in folders if f.parent.match(f"*_{architecture}*")]
+
+    far_enough = wait_until(
+        lambda: any(len(checkpoint_steps(folder)) >= 2 for folder in saved()), process
+    )
     assert far_enough, (sweep.folder / "original.log").read_text()
     process.kill()
     process.wait()
+    (directory,) = saved()
     # A save that the kill cut off is no damage of ours: it is cleared away first.
     steps = checkpoint_steps(directory)
     for path in (directory / "checkpoints").iterdir():
         if path.is_dir() and path.name not in map(str, steps):
             shutil.rmtree(path)
     assert len(steps) >= 2, steps
-    return cell
+    return directory.relative_to(sweep.workdir("original"))
 
 
 def _damage(checkpoints: Path, step: int, kind: str, rng: random.Random) -> str:
@@ -120,9 +136,14 @@ def main() -> int:
     parser.add_argument("--count", type=int, default=20, help="of each kind (20)")
     parser.add_argument("--seed", type=int, default=0, help="of the places (0)")
     arguments = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        sweep = Sweep(Path(folder), groups="S3")
-        report = run(sweep, arguments.count, arguments.seed)
+    report, shares = (
+        Report(),
+        (arguments.count - arguments.count // 2, arguments.count // 2),
+    )
+    for groups, count in zip(("S3", "S3,C6"), shares, strict=True):
+        with tempfile.TemporaryDirectory() as folder:
+            found = run(Sweep(Path(folder), groups=groups), count, arguments.seed)
+        report = report.plus(found)
     equal = "not identical" if report.different else "identical"
     if report.not_gone_on:
         print(f"{report.not_gone_on} did not go on from the checkpoint before")

@@ -20,9 +20,11 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
+from repjax.storage.rounds import round_of
 from tests.faults.program import (
     UNDISTURBED,
     Sweep,
+    checkpoint_folders,
     checkpoint_steps,
     differences,
     outcome,
@@ -106,7 +108,8 @@ def _kill_until_done(
         if phase.startswith(("in training", "in a save")) and _saved(workdir) != saved:
             ages = [
                 time.time() - path.stat().st_mtime
-                for path in workdir.glob("*/checkpoints/*.sha256.json")
+                for folder in checkpoint_folders(workdir)
+                for path in folder.glob("*.sha256.json")
             ]
             report.seconds_lost = max(report.seconds_lost, min(ages, default=0.0))
         print(f"kill {report.kills}: {phase}", flush=True)
@@ -124,7 +127,7 @@ def _kill(
         finished = len([*workdir.glob("*/trajectory.npz")])
         conditions = {
             "train": lambda: True,
-            "save": lambda: any(workdir.glob("*/checkpoints/*.orbax-checkpoint-tmp*")),
+            "save": lambda: any(_half_saved(workdir)),
             "results": lambda: len([*workdir.glob("*/trajectory.npz")]) > finished,
         }
         if not wait_until(lambda: any(starts(log.read_text())), process):
@@ -141,32 +144,40 @@ def _kill(
 
 
 def _saved(workdir: Path) -> dict[str, int | None]:
-    """Cell → step of its newest whole checkpoint, None once it is finished."""
+    """Round → step of its newest whole checkpoint, None once it is finished."""
     saved: dict[str, int | None] = {}
     for path in workdir.glob("*/config.json"):
-        steps = checkpoint_steps(path.parent)
-        if (path.parent / "trajectory.npz").exists():
-            saved[path.parent.name] = None
+        past = round_of(path.parent)
+        if past is None:
+            continue
+        steps = checkpoint_steps(past.directory)
+        if all((workdir / c.name / "trajectory.npz").exists() for c in past.cells):
+            saved[past.name] = None
         elif steps:
-            saved[path.parent.name] = steps[-1]
+            saved[past.name] = steps[-1]
     return saved
 
 
 def _count_lost(log: str, saved: dict[str, int | None]) -> int:
-    """Cells that a process began behind what was saved before it started."""
+    """Rounds that a process began behind what was saved before it started."""
     lost = 0
-    for cell, step in starts(log):
-        before = saved.get(cell, 0)
+    for name, step in starts(log):
+        before = saved.get(name, 0)
         if before is None or step < before:
-            print(f"{cell} went on from step {step}; saved were {before or 'all'}")
+            print(f"{name} went on from step {step}; saved were {before or 'all'}")
             lost += 1
     return lost
 
 
 def _unfinished(workdir: Path) -> set[Path]:
     """Everything below that a kill may leave behind: folders and files half-written."""
-    arrays = workdir.glob("*/checkpoints/*.orbax-checkpoint-tmp*")
-    return {*arrays, *workdir.rglob(".*.tmp")}
+    return {*_half_saved(workdir), *workdir.rglob(".*.tmp")}
+
+
+def _half_saved(workdir: Path) -> Iterator[Path]:
+    """Checkpoints whose arrays are being written, or were when a kill came."""
+    for folder in checkpoint_folders(workdir):
+        yield from folder.glob("*.orbax-checkpoint-tmp*")
 
 
 def _phase(workdir: Path, log: str, before: set[Path]) -> str:
@@ -182,7 +193,7 @@ def _phase(workdir: Path, log: str, before: set[Path]) -> str:
     left = {path.suffix for path in _unfinished(workdir) - before}
     if any(suffix != ".tmp" for suffix in left):
         return "in a save, arrays half-written"
-    for path in workdir.glob("*/checkpoints"):
+    for path in checkpoint_folders(workdir):
         steps = {int(step.name) for step in path.iterdir() if step.name.isdecimal()}
         if steps - set(checkpoint_steps(path.parent)):
             return "in a save, between arrays and digest"

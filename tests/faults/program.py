@@ -1,7 +1,8 @@
 """The program that the scripts in this folder disturb: a small sweep, for real.
 
-Two groups × two architectures, three seeds each, on two CPU devices: every process is
-`python -m repjax.main`, compiled programs are kept so that a restart is quick.
+Three groups × two architectures, three seeds each, on two CPU devices: S3 and C6 train
+together in a round of `programs/`, C7 alone. Every process is `python -m repjax.main`,
+and compiled programs are kept so that a restart is quick.
 """
 
 import hashlib
@@ -19,7 +20,8 @@ RESULTS = ("seeds.csv", "table3.csv", "table3.md", "table3.tex")
 UNDISTURBED = "undisturbed"
 
 _STARTED = re.compile(
-    r"^(\w+): \d+ runs, ([\d,]+) steps(?:, resumed at step ([\d,]+))?$", re.MULTILINE
+    r"^([\w, ]+): \d+ runs, ([\d,]+) steps(?:, resumed at step ([\d,]+))?$",
+    re.MULTILINE,
 )
 
 
@@ -28,7 +30,7 @@ class Sweep:
     """A sweep, and the folder that holds its workdirs and their logs."""
 
     folder: Path
-    groups: str = "S3,C7"
+    groups: str = "S3,C6,C7"
     num_steps: int = 5_000
     architectures: str = "mlp,transformer"
     num_evaluations: int = 50
@@ -88,9 +90,9 @@ class Sweep:
 
 
 def starts(log: str) -> Iterator[tuple[str, int]]:
-    """(cell, step) of every training that a log says has begun, 0 for a new one."""
-    for cell, _, step in _STARTED.findall(log):
-        yield cell, int(step.replace(",", "") or 0)
+    """(round, step) of every training that a log says has begun, 0 for a new one."""
+    for name, _, step in _STARTED.findall(log):
+        yield name, int(step.replace(",", "") or 0)
 
 
 def differences(wanted: dict[str, str], workdir: Path) -> list[str]:
@@ -100,8 +102,13 @@ def differences(wanted: dict[str, str], workdir: Path) -> list[str]:
     return [part for part in parts if wanted.get(part) != found.get(part)]
 
 
+def checkpoint_folders(workdir: Path) -> list[Path]:
+    """The folders of checkpoints: of cells, and of rounds of several."""
+    return [*workdir.glob("*/checkpoints"), *workdir.glob("programs/*/checkpoints")]
+
+
 def checkpoint_steps(directory: Path) -> list[int]:
-    """The steps of a cell that are saved, digest and all."""
+    """The steps of a round that are saved, digest and all."""
     digests = (directory / "checkpoints").glob("*.sha256.json")
     return sorted(int(path.name.partition(".")[0]) for path in digests)
 

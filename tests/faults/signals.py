@@ -34,7 +34,7 @@ SHARE_WHILE_STARTING = 0.2
 SECONDS_AFTER = 1.5
 """A signal comes at most so long after training (or the program) has begun."""
 
-_STOPPED = re.compile(r"^repjax: stopped at step (\d+) of (\w+);", re.MULTILINE)
+_STOPPED = re.compile(r"^repjax: stopped at step (\d+) of ([\w, ]+);", re.MULTILINE)
 
 
 @dataclass

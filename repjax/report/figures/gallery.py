@@ -8,7 +8,7 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
-from repjax.report.figures import anatomy, seeds, training
+from repjax.report.figures import anatomy, rivals, seeds, training
 from repjax.report.figures import sweeps as sweep_figures
 from repjax.report.figures.periodic import periodic_table
 from repjax.report.figures.picture import Picture, draw
@@ -192,6 +192,15 @@ _WHEN_PHASE = (
 
 def _cell_plan(story: Story) -> Plan:
     """Yield name, title, caption and plot of the figures over all runs."""
+    yield (
+        "explained_shares",
+        "Which explanation?",
+        "Shares of the logits that class functions, functions of the product and "
+        "bi-equivariant functions explain, and of the live neurons that are pure or "
+        "constant on cosets: a dot for each run, the median, the middle 50 %; in grey "
+        "the medians of the nulls.",
+        partial(rivals.explained_shares, story),
+    )
     yield (
         "irrep_frequency",
         "How often each irrep is learned",

@@ -17,13 +17,14 @@ class Cosets(struct.PyTreeNode):
         right: (subgroup, group), index of the right coset Hg of each element g.
         left: (subgroup, group), index of the left coset gH.
         orders: (subgroup,), orders of the subgroups, increasing.
-        class_of: (subgroup,), index of the conjugacy class of each subgroup.
+        member: (class, subgroup), 1 where a subgroup belongs to a conjugacy class,
+            else 0.
     """
 
     right: Any
     left: Any
     orders: Any
-    class_of: Any
+    member: Any
 
 
 def build_cosets(group: Group) -> Cosets:
@@ -34,7 +35,7 @@ def build_cosets(group: Group) -> Cosets:
     """
     found = subgroups(group)
     proper = np.flatnonzero((found.orders > 1) & (found.orders < group.order))
-    members = found.members[proper]
+    members, classes = found.members[proper], found.class_of[proper]
 
     def stack(cosets) -> Any:
         rows = [cosets(group, row) for row in members]
@@ -45,5 +46,12 @@ def build_cosets(group: Group) -> Cosets:
         right=stack(right_cosets),
         left=stack(left_cosets),
         orders=jnp.asarray(found.orders[proper], jnp.int32),
-        class_of=jnp.asarray(found.class_of[proper], jnp.int32),
+        member=jnp.asarray(np.unique(classes)[:, None] == classes, jnp.float32),
     )
+
+
+def no_cosets(order: int) -> Cosets:
+    """Return no cosets, for a group of this order whose subgroups are not known."""
+    nothing = jnp.zeros((0, order), jnp.int32)
+    none = jnp.zeros(0, jnp.int32)
+    return Cosets(nothing, nothing, none, jnp.zeros((0, 0), jnp.float32))

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from repjax.analysis.basis import Basis, power_by_irrep
-from repjax.analysis.cosets import Cosets
+from repjax.explanations.cosets import Cosets
 from repjax.metrics import COSET_VARIANCE, NEURON_POWER, PURE
 from repjax.typing import Array, Bool, Float, Int
 

@@ -1,0 +1,78 @@
+"""One figure for "Which explanation?": shares explained, beside their nulls."""
+
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from repjax.report.figures.look import (
+    BOTTOM,
+    INK,
+    MUTED,
+    SERIES,
+    TOP,
+    WIDTH,
+    add_key,
+    new_figure,
+)
+from repjax.report.rivals import NEURONS, NULLS, SHARES, null_values, values_of
+from repjax.report.story import Story
+
+MAX_POINTS = 64
+"""Most runs that have a point each; of more, the middle 90 % is a line."""
+
+MARKERS = {"initial": "x", "memorised": "+", "shuffled": "s"}
+"""Marker of each null's median."""
+
+
+def explained_shares(story: Story) -> Figure | None:
+    """Plot each share over runs: points, median, middle 50 %, and medians of nulls."""
+    if story.rivals is None:
+        return None
+    names = {**SHARES, **NEURONS}
+    rows = [
+        (name, title, values)
+        for name, title in names.items()
+        if (values := _finite(values_of(story, name))).size
+    ]
+    if not rows:
+        return None
+    height = 0.22 * len(rows)
+    figure, (axes,) = new_figure(row_height=height, right=0.2)
+    figure.subplots_adjust(left=1.25 / WIDTH)
+    figure.set_figheight(height + TOP + BOTTOM)
+    shown = set()
+    for y, (name, _, values) in enumerate(rows):
+        color = SERIES[0] if name in SHARES else SERIES[1]
+        low, quarter, median, three, high = np.percentile(values, (5, 25, 50, 75, 95))
+        axes.plot([quarter, three], [y, y], color=color, lw=5, alpha=0.35)
+        if values.size <= MAX_POINTS:
+            places = np.full(values.size, y)
+            axes.plot(values, places, "o", color=color, ms=3, alpha=0.6, clip_on=False)
+        else:
+            axes.plot([low, high], [y, y], color=color, lw=1.2)
+        axes.plot(median, y, "|", color=INK, ms=10, mew=1.8)
+        for null, marker in MARKERS.items():
+            under = _finite(null_values(story, null, name))
+            if under.size:
+                axes.plot(np.median(under), y, marker, color=MUTED, ms=4, mfc="none")
+                shown.add(null)
+    axes.set_ylim(len(rows) - 0.5, -0.5)
+    axes.set_yticks(range(len(rows)), [title for _, title, _ in rows])
+    axes.set_xlim(0, 1)
+    axes.xaxis.set_major_formatter(lambda value, _: f"{100 * value:.3g}")
+    axes.set_xlabel("% of the logits (above), of the live neurons (below)")
+    axes.grid(False, axis="y")
+    add_key(
+        figure,
+        [Line2D([], [], color=INK, marker="|", ls="", ms=8, label="median")]
+        + [
+            Line2D([], [], color=MUTED, marker=MARKERS[null], ls="", ms=4, label=label)
+            for null, label in NULLS.items()
+            if null in shown
+        ],
+    )
+    return figure
+
+
+def _finite(values: np.ndarray) -> np.ndarray:
+    return values[np.isfinite(values)]

@@ -1,0 +1,212 @@
+"""Rival explanations of the runs of one cell, as tables: "Which explanation?"."""
+
+from collections.abc import Mapping
+from itertools import chain
+
+import numpy as np
+
+from repjax.metrics import EXPLAINED
+from repjax.report.story import Story
+from repjax.report.tables import Cell, Table, decimal, number, percent, step
+
+Rivals = Mapping[str, np.ndarray]
+"""Name of docs/explanations.md → values by run; see `repjax.rivals.rivals_of`."""
+
+SHARES = {
+    "fve_class": "class functions",
+    "fve_ab": "functions of ab",
+    "fve_equivariant": "bi-equivariant",
+}
+"""Shares of the logits that functions allow, and what the page calls them."""
+
+NEURONS = {
+    "pure_a": "pure in a",
+    "pure_b": "pure in b",
+    "pure_u": "pure in U",
+    "coset_left": "on cosets, a",
+    "coset_right": "on cosets, b",
+}
+"""Shares of live neurons."""
+
+NULLS = {
+    "initial": "at initialisation",
+    "memorised": "memorised",
+    "shuffled": "elements shuffled",
+}
+
+NETWORKS = {
+    "gcr": "characters (GCR)",
+    "equivariant": "bi-equivariant",
+    "coset": "cosets",
+    "rho_set": "ρ-sets",
+}
+"""Idealised networks."""
+
+INTERVENTIONS = {
+    "unchanged": "none",
+    "swap": "swap A and B",
+    "swap_embeddings": "swap embeddings",
+    "negate_a": "−A",
+    "negate_b": "−B",
+    "negate_both": "−A and −B",
+    "absolute": "|x| for ReLU",
+    "noise": "N(0, 1) noise",
+}
+
+
+def rival_tables(story: Story) -> list[Table]:
+    """Return the tables of a cell whose rivals were computed; else none."""
+    if story.rivals is None:
+        return []
+    tables = [_runs(story), _nulls(story), _ideal(story), _interventions(story)]
+    return [table for table in tables if table.rows]
+
+
+def values_of(story: Story, name: str) -> np.ndarray:
+    """Return a quantity by run, NaN where it was not computed."""
+    assert story.rivals is not None
+    blank = np.full(story.results.num_runs, np.nan)
+    if name in EXPLAINED and name in story.results.metrics:
+        return story.results.final(name)
+    return np.asarray(story.rivals.get(name, blank), float)
+
+
+def null_values(story: Story, null: str, name: str) -> np.ndarray:
+    """Return a quantity under one of `NULLS`, by run; NaN where there is none."""
+    return values_of(story, f"{null}_{name}")
+
+
+def coset_orders(story: Story, run: int) -> np.ndarray:
+    """Return the order of the largest subgroup of each live neuron, increasing."""
+    assert story.rivals is not None
+    orders = story.rivals.get("coset_order")
+    return np.zeros(0) if orders is None else np.sort(orders[run][orders[run] > 0])
+
+
+def _runs(story: Story) -> Table:
+    """Return a row for each run: shares of logits and of neurons."""
+    names = {**SHARES, **NEURONS}
+    rows = []
+    for run, seed in enumerate(story.results.cell.seeds):
+        orders = coset_orders(story, run)
+        median = np.median(orders) if len(orders) else np.nan
+        rows.append(
+            [
+                Cell(str(seed), seed),
+                *(percent(values_of(story, name)[run]) for name in SHARES),
+                decimal(values_of(story, "equivariance_spread")[run], 4),
+                *(percent(values_of(story, name)[run]) for name in NEURONS),
+                step(values_of(story, "live")[run]),
+                step(median),
+            ]
+        )
+    columns = [
+        "Seed",
+        *SHARES.values(),
+        "spread",
+        *NEURONS.values(),
+        "live neurons",
+        "median order",
+    ]
+    assert len(columns) == len(names) + 4
+    return Table(
+        "Which explanation? Shares of the logits and of the neurons, %",
+        columns,
+        rows,
+        "Logits: share of ‖L~‖² in class functions of (ab)⁻¹c, in functions of the "
+        "product and c, in functions of a⁻¹cb⁻¹. Neurons: share of live neurons with "
+        "over 95 % of their input in one irrep, and constant on cosets of a subgroup; "
+        "the median order of the largest such subgroup.",
+    )
+
+
+def _nulls(story: Story) -> Table:
+    """Return a row for each quantity: its median, and its median under each null."""
+    rows = []
+    for name, title in chain(SHARES.items(), NEURONS.items()):
+        medians = [_median(null_values(story, null, name)) for null in NULLS]
+        rows.append(
+            [
+                Cell(title),
+                percent(_median(values_of(story, name))),
+                *map(percent, medians),
+            ]
+        )
+    return Table(
+        "Shares beside their nulls, medians over runs, %",
+        ["Share", "trained", *NULLS.values()],
+        rows,
+        "At initialisation; when the network had memorised and did not yet "
+        "generalise; and trained, with the elements of the group shuffled.",
+    )
+
+
+def _ideal(story: Story) -> Table:
+    """Return a row for each idealised network: medians over runs."""
+    rows = []
+    for name, title in NETWORKS.items():
+        accuracy = values_of(story, f"{name}_accuracy")
+        if not np.isfinite(accuracy).any():
+            continue
+        certified = name == "rho_set"
+        rows.append(
+            [
+                Cell(title),
+                percent(_median(values_of(story, f"{name}_share"))),
+                percent(_median(accuracy)),
+                percent(np.nanmin(accuracy)),
+                number("loss", _median(values_of(story, f"{name}_loss"))),
+                percent(_median(values_of(story, "certified_accuracy")))
+                if certified
+                else percent(None),
+            ]
+        )
+    return Table(
+        "Idealised networks, medians over runs",
+        [
+            "Network",
+            "share of logits, %",
+            "accuracy, %",
+            "lowest, %",
+            "loss",
+            "certified, %",
+        ],
+        rows,
+        _certified(story),
+    )
+
+
+def _certified(story: Story) -> str:
+    """Return a sentence on the time of certificates, beside brute force."""
+    seconds = _median(values_of(story, "certified_seconds"))
+    brute = _median(values_of(story, "brute_force_seconds"))
+    if not np.isfinite(seconds):
+        return ""
+    return (
+        "Certified: pairs whose idealised margin exceeds twice a bound on the error, "
+        f"from the weights alone; {1e3 * seconds:.0f} ms a network, running it on all "
+        f"pairs {1e3 * brute:.0f} ms."
+    )
+
+
+def _interventions(story: Story) -> Table:
+    """Return a row for each intervention: accuracy, and what is predicted."""
+    rows = []
+    for name, title in INTERVENTIONS.items():
+        accuracy = values_of(story, f"{name}_accuracy")
+        if np.isfinite(accuracy).any():
+            predicted = [
+                Cell(story.predictions.get(name, {}).get(of, "–"))
+                for of in ("gcr", "cosets", "rho_sets")
+            ]
+            rows.append([Cell(title), percent(_median(accuracy)), *predicted])
+    return Table(
+        "Interventions: median accuracy, and what each explanation predicts",
+        ["Intervention", "accuracy, %", "GCR", "cosets", "ρ-sets"],
+        rows,
+    )
+
+
+def _median(values: np.ndarray) -> float:
+    finite = values[np.isfinite(values)]
+    return float(np.median(finite)) if finite.size else float("nan")

@@ -1,0 +1,247 @@
+"""Rival explanations of all runs of a finished cell: characters, cosets, ρ-sets.
+
+Kernels of `repjax.explanations` are written for one network; here they meet all
+networks of a cell, in one program each, and their nulls.
+"""
+
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from repjax.analysis.basis import TRIVIAL, Basis
+from repjax.analysis.evaluate import logit_similarity
+from repjax.analysis.explained import explained_shares
+from repjax.analysis.passes import sum_over_pairs
+from repjax.dissection import FinishedCell
+from repjax.engine.parts import build_ensemble
+from repjax.explanations.certified import certify
+from repjax.explanations.clock_pizza import clock_or_pizza
+from repjax.explanations.coset_networks import coset_performance
+from repjax.explanations.cosets import Cosets, build_cosets, no_cosets
+from repjax.explanations.idealised import (
+    equivariant_performance,
+    gcr_performance,
+    performance_of_function,
+)
+from repjax.explanations.interventions import intervene
+from repjax.explanations.neurons import describe_neurons
+from repjax.explanations.rho_sets import fit_rho_sets, logits_of_sets
+from repjax.groups import Group
+from repjax.groups.subgroups import TooManySubgroups
+from repjax.metrics import KEY_SIMILARITY
+from repjax.models import Model, Transformer
+from repjax.typing import Params
+
+SEED = 0
+"""Of the shuffle of elements, of noise and of sampled triples."""
+
+MAX_ELEMENTS_FOR_SUBGROUPS = 2_000
+"""Largest order of a group whose subgroups are looked for unasked."""
+
+Named = dict[str, np.ndarray]
+
+
+def rivals_of(cell: FinishedCell) -> Named:
+    """Return every quantity of docs/explanations.md by name, (run, …) each.
+
+    Quantities that a network or group does not have are absent or NaN: neurons and
+    coset networks without a list of subgroups, ρ-sets of anything but an MLP, clock
+    and pizza of groups that are not cyclic.
+    """
+    params, model, basis = cell.params(), cell.model, cell.basis
+    cosets = cosets_of(cell.group)
+    place = np.random.default_rng(SEED).permutation(cell.group.order)
+    described = _over_runs(_describe(model), params, basis, cosets)
+    nulls = {
+        "initial": _over_runs(_describe(model), initial_params(cell), basis, cosets),
+        "shuffled": _over_runs(
+            _describe(model),
+            params,
+            shuffle_basis(basis, place),
+            None if cosets is None else shuffle_cosets(cosets, place),
+        ),
+        "memorised": when_memorised(cell),
+    }
+    found = described | {
+        f"{null}_{name}": values
+        for null, under in nulls.items()
+        for name, values in under.items()
+    }
+    found |= _over_runs(_idealise(model), params, basis, cosets)
+    changed = no_cosets(model.order) if cosets is None else cosets
+    found |= _over_runs(_intervene(model), params, basis, changed)
+    if cell.results.cell.architecture == "mlp" and cell.results.cell.task == "a*b":
+        found |= rho_sets_of(cell)
+    if cell.group.family and cell.group.family[0] == "C" and cell.group.order > 1:
+        found |= _over_runs(_clock(model), params, basis, None)
+    return found
+
+
+def cosets_of(group: Group) -> Cosets | None:
+    """Return the cosets of all subgroups; None for groups with too many."""
+    if group.order > MAX_ELEMENTS_FOR_SUBGROUPS:
+        return None
+    try:
+        return build_cosets(group)
+    except TooManySubgroups:
+        return None
+
+
+def initial_params(cell: FinishedCell) -> Params:
+    """Return the weights from which the runs of a cell began.
+
+    Of imported networks those that our initialisation gives for their seeds.
+    """
+    cells = [cell.results.cell]
+    state: Any = build_ensemble(cells).init()
+    return jax.tree.map(np.asarray, state.params)
+
+
+def when_memorised(cell: FinishedCell) -> Named:
+    """Return the shares of the logits at the first step of memorisation.
+
+    NaN for a run that had generalised by then, or whose past was not measured.
+    """
+    results = cell.results
+    memorised = results.metrics["train_accuracy"] >= 0.99
+    first = memorised.argmax(axis=1)
+    run = np.arange(results.num_runs)
+    generalised = results.metrics["test_accuracy"][run, first] >= 0.99
+    valid = memorised.any(axis=1) & ~generalised & (first < len(results.steps) - 1)
+    names = ("fve_class", "fve_ab", "fve_equivariant")
+    return {
+        name: np.where(valid, results.metrics[name][run, first], np.nan)
+        for name in names
+    }
+
+
+def shuffle_basis(basis: Basis, place: np.ndarray) -> Basis:
+    """Return the basis of the same group, element g renamed to `place[g]`."""
+    back = np.argsort(place)
+    new = jnp.asarray(place, jnp.int32)
+    grid = np.ix_(back, back)
+    return basis.replace(
+        fourier=basis.fourier[back],
+        characters=basis.characters[:, back],
+        labels=new[basis.labels[grid]],
+        product=new[basis.product[grid]],
+        class_of=basis.class_of[back],
+    )
+
+
+def shuffle_cosets(cosets: Cosets, place: np.ndarray) -> Cosets:
+    """Return the cosets of the same group, element g renamed to `place[g]`."""
+    back = np.argsort(place)
+    return cosets.replace(right=cosets.right[:, back], left=cosets.left[:, back])
+
+
+def rho_sets_of(cell: FinishedCell) -> Named:
+    """Fit ρ-sets to every MLP of a cell on the host, certify and measure them."""
+    params, model, group = cell.params(), cell.model, cell.group
+    functions, rows = [], []
+    for run in range(cell.results.num_runs):
+        mine = jax.tree.map(lambda x, run=run: jnp.asarray(x[run]), params)
+        left, right = (np.asarray(x) for x in model.apply(mine, method="factors"))
+        above = np.asarray(model.apply(mine, method="unembedding"))
+        fit = fit_rho_sets(group, left, right, above)
+        functions.append(logits_of_sets(group, fit.sets))
+        certificate = certify(group, fit.sets, left, right, above)
+        known = np.nan if fit.reason else 1.0
+        coverages = [found.coverage for found in fit.sets]
+        rows.append(
+            {
+                "rho_set_coverage": np.mean(coverages) if coverages else np.nan,
+                "rho_set_explained": fit.explained,
+                "certified_accuracy": known * certificate.accuracy,
+                "certified_seconds": known * certificate.seconds,
+                "brute_force_seconds": known * certificate.brute_force_seconds,
+                "known": known,
+            }
+        )
+    found = {name: np.array([row[name] for row in rows]) for name in rows[0]}
+    fitted = found.pop("known")
+    measured = _over_runs(
+        _perform(model), (params, np.float32(np.stack(functions))), cell.basis, None
+    )
+    return found | {f"rho_set_{of}": fitted * x for of, x in measured.items()}
+
+
+def _over_runs(kernel: Callable, runs: Any, basis: Basis, cosets: Any) -> Named:
+    """Return what a compiled kernel finds for all runs, on the host."""
+    return jax.device_get(kernel(runs, basis, cosets))
+
+
+def _program(kernel: Callable) -> Callable:
+    """Compile a kernel of one network for any number of them, one after the other."""
+
+    def program(runs, basis, cosets):
+        with jax.default_matmul_precision("highest"):
+            return jax.lax.map(lambda run: kernel(run, basis, cosets), runs)
+
+    return jax.jit(program)
+
+
+@lru_cache(maxsize=8)
+def _describe(model: Model) -> Callable:
+    def describe(params, basis, cosets):
+        found = explained_shares(sum_over_pairs(model, params, basis), basis)
+        if cosets is not None:
+            left, right = model.apply(params, method="neuron_inputs")
+            above = model.apply(params, method="unembedding")
+            found |= describe_neurons(left, right, above, basis, cosets)
+        return found
+
+    return _program(describe)
+
+
+@lru_cache(maxsize=8)
+def _idealise(model: Model) -> Callable:
+    def idealise(params, basis, cosets):
+        sums = sum_over_pairs(model, params, basis)
+        key = (logit_similarity(sums, basis) > KEY_SIMILARITY).at[TRIVIAL].set(False)
+        networks = {
+            "gcr": gcr_performance(sums, basis, key),
+            "equivariant": equivariant_performance(sums, basis),
+        }
+        if cosets is not None and not isinstance(model, Transformer):
+            networks["coset"] = coset_performance(
+                model, params, basis, cosets.right, cosets.left
+            )
+        return {
+            f"{name}_{of}": x
+            for name, found in networks.items()
+            for of, x in found.items()
+        }
+
+    return _program(idealise)
+
+
+@lru_cache(maxsize=8)
+def _perform(model: Model) -> Callable:
+    def perform(run, basis, _):
+        params, function = run
+        sums = sum_over_pairs(model, params, basis)
+        means = sums.equivariant / model.order**2
+        return performance_of_function(function, means, sums, basis)
+
+    return _program(perform)
+
+
+@lru_cache(maxsize=8)
+def _intervene(model: Model) -> Callable:
+    def change(params, basis, cosets):
+        return intervene(model, params, basis, cosets, jax.random.key(SEED))
+
+    return _program(change)
+
+
+@lru_cache(maxsize=8)
+def _clock(model: Model) -> Callable:
+    def measure(params, basis, _):
+        return clock_or_pizza(model, params, basis, jax.random.key(SEED))
+
+    return _program(measure)
