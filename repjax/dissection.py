@@ -27,6 +27,7 @@ from repjax.models import Model, build_model
 from repjax.report.story import Anatomy, NeuronMaps
 from repjax.storage.results import CellResults
 from repjax.storage.rounds import Round, round_of
+from repjax.storage.snapshots import load_snapshot, snapshot_steps
 from repjax.training.state import RunState
 
 MAX_NEURONS = 8
@@ -185,6 +186,17 @@ class FinishedCell:
     def params(self) -> Any:
         """Return the weights of all runs at the step of dissection, on the host."""
         return self._at(self._step).params
+
+    def snapshots(self) -> list[int]:
+        """Return the steps of which all weights were kept."""
+        return [] if self._round is None else snapshot_steps(self._round)
+
+    def snapshot(self, step: int) -> Any:
+        """Return the weights of all runs at one of `snapshots`, on the host."""
+        assert self._round is not None
+        rows = self._round.rows(self.results.cell)
+        weights = load_snapshot(self._round, step)
+        return {"params": {name: x[rows] for name, x in weights.items()}}
 
     def _at(self, step: int | None) -> RunState:
         """Return all runs at a step, by default the last, on the host."""

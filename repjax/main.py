@@ -104,7 +104,7 @@ def train(
     from repjax.engine.manifest import write_manifest
     from repjax.engine.placement import frame_of, plan_for
     from repjax.engine.progress import Progress, build_progress
-    from repjax.engine.train import Stopped, claim_directory, train_sweep
+    from repjax.engine.train import Stopped, claim_directories, train_sweep
     from repjax.report.seeds import write_seeds
     from repjax.report.table3 import write_table3
     from repjax.storage import hosts
@@ -129,8 +129,8 @@ def train(
     # Cells that do not fit are reported now.
     plans = [plan_for(frame_of([members]).cell) for members in rounds]
     try:
-        for cell in cells:  # report every conflict before training
-            claim_directory(cell, workdir / cell.name, trajectories)
+        # Every conflict is reported before training.
+        claim_directories(cells, workdir, trajectories)
         hosts.by_first(begin)
         with build_progress() if hosts.is_first() else Progress() as progress:
             for _ in train_sweep(cells, workdir, progress, trajectories):

@@ -128,11 +128,11 @@ def write_cell(cell: CellConfig, runs: Sequence[PublishedRun], workdir: Path) ->
     from repjax.engine.parts import build_ensemble
     from repjax.engine.saved import blank_metrics
     from repjax.engine.schedule import evaluation_steps
-    from repjax.engine.train import claim_directory
+    from repjax.engine.train import claim_directories
     from repjax.storage.checkpoint import Checkpoints
 
     directory = workdir / cell.name
-    claim_directory(cell, directory)
+    claim_directories([cell], workdir)
     (directory / TRAJECTORY).unlink(missing_ok=True)
     ensemble = build_ensemble([cell])
     state = jax.tree.map(lambda x: np.zeros(x.shape, x.dtype), ensemble.abstract())

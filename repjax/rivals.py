@@ -71,7 +71,12 @@ def rivals_of(cell: FinishedCell) -> Named:
         for null, under in nulls.items()
         for name, values in under.items()
     }
+    found |= over_snapshots(cell, cosets)
     found |= _over_runs(_idealise(model), params, basis, cosets)
+    if "coset_accuracy" in found:  # without neurons on cosets it is the network itself
+        none = found["coset_left"] + found["coset_right"] == 0
+        for of in ("accuracy", "loss", "share"):
+            found[f"coset_{of}"] = np.where(none, np.nan, found[f"coset_{of}"])
     changed = no_cosets(model.order) if cosets is None else cosets
     found |= _over_runs(_intervene(model), params, basis, changed)
     if cell.results.cell.architecture == "mlp" and cell.results.cell.task == "a*b":
@@ -117,6 +122,25 @@ def when_memorised(cell: FinishedCell) -> Named:
         name: np.where(valid, results.metrics[name][run, first], np.nan)
         for name in names
     }
+
+
+def over_snapshots(cell: FinishedCell, cosets: Cosets | None) -> Named:
+    """Return the shares of neurons at every snapshot: `snapshot_…` (run, snapshot).
+
+    `snapshot_steps` (run, snapshot) has their steps. Empty without snapshots.
+    """
+    steps = cell.snapshots()
+    if not steps or cosets is None:
+        return {}
+    described = [
+        _over_runs(_describe(cell.model), cell.snapshot(step), cell.basis, cosets)
+        for step in steps
+    ]
+    names = ("pure_a", "pure_b", "pure_u", "coset_left", "coset_right")
+    return {
+        f"snapshot_{name}": np.stack([each[name] for each in described], axis=1)
+        for name in names
+    } | {"snapshot_steps": np.tile(steps, (cell.results.num_runs, 1))}
 
 
 def shuffle_basis(basis: Basis, place: np.ndarray) -> Basis:

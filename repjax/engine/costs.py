@@ -164,7 +164,8 @@ def _evaluation(cell: CellConfig, rate: float) -> float:
 def _measured_products(cell: CellConfig, rate: float) -> float:
     """Estimate the seconds for the products of an evaluation: logits, repeatedly."""
     order = _order(cell)
-    return 10.0 * cell.sizes.products(order) * order**2 / rate
+    once = 6.0 * cell.sizes.products_once(order)
+    return (10.0 * cell.sizes.products(order) * order**2 + once) / rate
 
 
 def rate_of(device_kind: str) -> float | None:

@@ -19,12 +19,15 @@ from repjax.settings.config import CellConfig, flatten
 from repjax.settings.rules import ConfigError
 from repjax.storage import hosts
 from repjax.storage.checkpoint import Checkpoints
-from repjax.storage.files import as_path, read_json, write_json
+from repjax.storage.files import as_path, read_json, write_json, write_many
 from repjax.storage.lease import Held
 from repjax.storage.lock import locked
 from repjax.storage.results import TRAJECTORY, CellResults, Trajectories
 from repjax.storage.rounds import MAY_CHANGE, Round, form_rounds
 from repjax.storage.snapshots import save_snapshot
+
+
+_SETTINGS = "config.json"
 
 
 class Stopped(Exception):
@@ -56,8 +59,7 @@ def train_sweep(
         ConfigError: a folder holds a cell with other settings.
     """
     trajectories = trajectories or Trajectories()
-    for cell in cells:
-        claim_directory(cell, workdir / cell.name, trajectories)
+    claim_directories(cells, workdir, trajectories)
     is_done = hosts.share([CellResults.exists(workdir / cell.name) for cell in cells])
     finished, missing = (
         [cell for cell, done in zip(cells, is_done, strict=True) if done is wanted]
@@ -103,24 +105,39 @@ def _locked(directory: Path) -> Iterator[Callable[[], None]]:
         yield check or (lambda: None)
 
 
-def claim_directory(
-    cell: CellConfig, directory: Path, trajectories: Trajectories | None = None
+def claim_directories(
+    cells: Sequence[CellConfig],
+    workdir: Path,
+    trajectories: Trajectories | None = None,
 ) -> None:
-    """Write the cell's settings into its folder, or check the existing ones.
+    """Write the settings of cells into their folders, or check the existing ones.
 
-    Its trajectory, if there is one, is read into `trajectories`, or set aside if it is
-    damaged.
+    Trajectories of finished cells are read into `trajectories`; damaged ones are set
+    aside.
 
     Raises:
-        ConfigError: the folder was begun with other settings.
+        ConfigError: a folder was begun with other settings.
     """
-    path = directory / "config.json"
+    read = trajectories or Trajectories()
+    folders = [workdir / cell.name for cell in cells]
 
-    def write() -> None:
-        if not path.exists():
-            write_json(path, cell.to_json())
+    def write(cell: CellConfig, folder: Path) -> None:
+        if not (folder / _SETTINGS).exists():
+            write_json(folder / _SETTINGS, cell.to_json())
 
-    hosts.by_first(write)
+    def set_aside() -> None:
+        for folder in folders:
+            _set_damaged_results_aside(folder, read)
+
+    hosts.by_first(lambda: write_many(write, cells, folders))
+    for cell, folder in zip(cells, folders, strict=True):
+        _check_settings(cell, folder)
+    hosts.by_first(set_aside)
+
+
+def _check_settings(cell: CellConfig, directory: Path) -> None:
+    """Raise `ConfigError` if the folder of a cell holds other settings."""
+    path = directory / _SETTINGS
     stored, wanted = read_json(path), cell.flat
     if not isinstance(stored, Mapping):
         raise ConfigError(f"{path}: holds no settings; put back a copy, or remove it")
@@ -135,8 +152,6 @@ def claim_directory(
             f"{', '.join(differing)}, with which {directory} was begun; "
             "use another --workdir"
         )
-    read = trajectories or Trajectories()
-    hosts.by_first(lambda: _set_damaged_results_aside(directory, read))
 
 
 def _set_damaged_results_aside(directory: Path, trajectories: Trajectories) -> None:
@@ -164,8 +179,7 @@ def _train(
     try:
         with _locked(directory) as check_lock:
             # Again: another process may have been here before we held the lock.
-            for cell in current.cells:
-                claim_directory(cell, workdir / cell.name, trajectories)
+            claim_directories(current.cells, workdir, trajectories)
             folders = [workdir / cell.name for cell in current.cells]
             if hosts.share(all(map(CellResults.exists, folders))):
                 return [trajectories.load(folder) for folder in folders]
@@ -183,8 +197,7 @@ def _train(
 
             def save() -> None:
                 check_lock()
-                for results, folder in zip(every, folders, strict=True):
-                    trajectories.save(results, folder)
+                write_many(trajectories.save, every, folders)
 
             hosts.by_first(save)
             return every

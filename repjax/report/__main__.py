@@ -18,8 +18,8 @@ from absl import flags
 
 from repjax import command_line
 from repjax.command_line import usable_directory
-from repjax.groups import real_irreps
 from repjax.explanations.predictions import predictions_for
+from repjax.groups import real_irreps
 from repjax.report.merging import Merged, merge
 from repjax.report.periodic import Member, periodic_table
 from repjax.report.story import Anatomy, Report, Story

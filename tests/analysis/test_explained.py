@@ -87,7 +87,7 @@ def test_bi_equivariant_functions_that_are_no_class_functions(name, irrep):
 
 @pytest.mark.parametrize("name", ["S4", "D6", "A5", "Q8"])
 def test_neurons_on_cosets_are_found_with_their_subgroup(name):
-    """One neuron for each subgroup, random on its cosets; then elements are shuffled."""
+    """One neuron for each subgroup, random on its cosets; then shuffled elements."""
     group = build_group(name)
     found = subgroups(group)
     rng = np.random.default_rng(0)
@@ -121,7 +121,7 @@ def test_neurons_on_cosets_are_found_with_their_subgroup(name):
 
 
 def test_pure_neurons_and_multiplicities():
-    """Neurons with 96 % of one irrep are pure, with 94 % not; dead ones do not count."""
+    """Neurons with 96 % of one irrep are pure, with 94 % not; dead ones are left out."""
     group = build_group("S4")
     basis = build_basis(group)
     member, fourier = np.asarray(basis.member), np.asarray(basis.fourier)

@@ -202,6 +202,13 @@ def _cell_plan(story: Story) -> Plan:
         partial(rivals.explained_shares, story),
     )
     yield (
+        "explained_over_training",
+        "When explanations begin to hold",
+        "Median over runs and the middle 50 % of the shares of the logits, with test "
+        "accuracy; of neurons only where snapshots of the weights were kept.",
+        partial(rivals.explained_over_training, story),
+    )
+    yield (
         "irrep_frequency",
         "How often each irrep is learned",
         "Share of the runs that generalised in which the irrep is key, with its 95 % "

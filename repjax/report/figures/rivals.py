@@ -13,6 +13,8 @@ from repjax.report.figures.look import (
     WIDTH,
     add_key,
     new_figure,
+    share_axis,
+    step_axis,
 )
 from repjax.report.rivals import NEURONS, NULLS, SHARES, null_values, values_of
 from repjax.report.story import Story
@@ -71,6 +73,49 @@ def explained_shares(story: Story) -> Figure | None:
             if null in shown
         ],
     )
+    return figure
+
+
+ALONG = {
+    "fve_class": "class functions",
+    "fve_equivariant": "bi-equivariant",
+    "test_accuracy": "test accuracy",
+}
+ALONG_NEURONS = {"coset_left": "neurons on cosets", "pure_a": "pure neurons"}
+
+
+def explained_over_training(story: Story) -> Figure | None:
+    """Plot shares of the logits along training, and of neurons where snapshots are."""
+    results = story.results
+    known = [
+        name
+        for name in ALONG
+        if np.isfinite(results.metrics.get(name, np.nan)).sum() > results.num_runs
+    ]
+    if story.imported or "fve_class" not in known:
+        return None
+    figure, (axes,) = new_figure()
+    curves = [
+        (label, results.steps, results.metrics[name])
+        for name, label in ALONG.items()
+        if name in known
+    ]
+    rivals = story.rivals or {}
+    if "snapshot_steps" in rivals:
+        steps = np.asarray(rivals["snapshot_steps"][0])
+        curves += [
+            (label, steps, np.asarray(rivals[f"snapshot_{name}"]))
+            for name, label in ALONG_NEURONS.items()
+        ]
+    keys = []
+    for (label, steps, values), color in zip(curves, SERIES, strict=False):
+        low, middle, high = np.nanpercentile(values, (25, 50, 75), axis=0)
+        axes.fill_between(steps, low, high, alpha=0.2, color=color, linewidth=0)
+        axes.plot(steps, middle, color=color, gid=f"series:{label}")
+        keys.append(Line2D([], [], color=color, label=label))
+    share_axis(axes, "% of the logits, neurons, pairs", 1.0)
+    step_axis(axes, results.steps)
+    add_key(figure, keys)
     return figure
 
 
