@@ -101,9 +101,8 @@ def initial_params(cell: FinishedCell) -> Params:
 
     Of imported networks those that our initialisation gives for their seeds.
     """
-    cells = [cell.results.cell]
-    state: Any = build_ensemble(cells).init()
-    return jax.tree.map(np.asarray, state.params)
+    ensemble: Any = build_ensemble([cell.results.cell])
+    return {"params": ensemble.weights(ensemble.init())}
 
 
 def when_memorised(cell: FinishedCell) -> Named:

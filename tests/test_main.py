@@ -9,7 +9,6 @@ import pytest
 from absl.testing import flagsaver
 
 from repjax import command_line, main
-from repjax.storage.results import CellResults
 from tests.faults.program import Sweep
 
 ROOT = Path(__file__).parent.parent
@@ -371,33 +370,3 @@ def test_a_signal_before_training_is_exit_code_75(number):
     )
     assert done.returncode == 75
     assert done.stderr == "repjax: interrupted; call again to go on\n"
-
-
-def test_each_trajectory_is_read_once_a_call(call, tmp_path, monkeypatch):
-    """One of each cell of a finished sweep; none of a cell trained in this call."""
-    monkeypatch.setenv("JAX_NUM_CPU_DEVICES", "8")  # jax has started already
-    read, load = [], CellResults.load
-
-    def counted(directory):
-        read.append(directory.name)
-        return load(directory)
-
-    monkeypatch.setattr(CellResults, "load", counted)
-    flags = Sweep(tmp_path, "S3,C6", num_steps=2, architectures="mlp").flags("workdir")
-    assert call(*flags)[0] == 0
-    assert read == []
-    tables = (tmp_path / "workdir" / "seeds.csv").read_bytes()
-    assert call(*flags)[0] == 0
-    assert sorted(read) == ["C6_mlp", "S3_mlp"]
-    assert (tmp_path / "workdir" / "seeds.csv").read_bytes() == tables
-
-
-def test_long_tables_are_not_printed(call, tmp_path, monkeypatch):
-    monkeypatch.setenv("JAX_NUM_CPU_DEVICES", "8")
-    monkeypatch.setattr("repjax.main.MOST_PRINTED", 1)
-    monkeypatch.setattr("repjax.engine.progress.MOST_CELLS", 1)
-    flags = Sweep(tmp_path, "S3,C6", num_steps=2, architectures="mlp").flags("workdir")
-    code, out, _ = call(*flags)
-    assert code == 0 and "W_a" not in out
-    assert re.search(r"^2 cells: generalised \d/6$", out, re.MULTILINE)
-    assert out.endswith("repjax: 2 cells are finished; see table3.md\n")

@@ -103,7 +103,7 @@ _PER_LOGIT = 1e-9
 _PER_EVALUATION = 5e-4
 """Overhead of an evaluation on a core, in seconds."""
 
-_PER_CELL = 1e-2
+_PER_CELL = 3e-3
 """Time for the files of a cell and its rows in tables, in seconds."""
 
 

@@ -26,7 +26,6 @@ from repjax.storage.results import TRAJECTORY, CellResults, Trajectories
 from repjax.storage.rounds import MAY_CHANGE, Round, form_rounds
 from repjax.storage.snapshots import save_snapshot
 
-
 _SETTINGS = "config.json"
 
 

@@ -126,7 +126,9 @@ def brute_force_accuracy(
     unembedding: Float[np.ndarray, "hidden group"],
 ) -> float:
     """Return the share of pairs whose label ab has the largest logit, in float32."""
-    left, right, unembedding = (np.float32(x) for x in (left, right, unembedding))
+    left, right, unembedding = (
+        x.astype(np.float32) for x in (left, right, unembedding)
+    )
     correct = [
         (np.maximum(left[a] + right, 0) @ unembedding).argmax(axis=1) == group.table[a]
         for a in range(group.order)

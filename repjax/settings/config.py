@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, is_dataclass
 from fnmatch import fnmatchcase
 from functools import cache, cached_property
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from ml_collections import ConfigDict
 
@@ -116,7 +116,7 @@ def rules_of(cls: Any, prefix: str = "") -> dict[str, Rule]:
     for field in dataclasses.fields(cls):
         key = f"{prefix}{field.name}"
         if is_dataclass(field.type):
-            rules |= rules_of(field.type, f"{key}.")
+            rules |= rules_of(cast(Any, field.type), f"{key}.")
         else:
             rules[key] = field.metadata["rule"]
     return rules
@@ -266,7 +266,7 @@ def parse(cls: type[Settings], values: Any) -> Settings:
     """Build a settings dataclass from nested or dotted keys; all are required."""
     if not isinstance(values, Mapping):
         raise ConfigError(f"{show(values)} is not allowed; use a mapping of settings")
-    flat, rules = flatten(values), rules_of(cls)
+    flat, rules = flatten(values), rules_of(cast(Any, cls))
     for key in flat:
         check_key(key, rules)
     for key, rule in rules.items():

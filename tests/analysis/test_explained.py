@@ -121,7 +121,7 @@ def test_neurons_on_cosets_are_found_with_their_subgroup(name):
 
 
 def test_pure_neurons_and_multiplicities():
-    """Neurons with 96 % of one irrep are pure, with 94 % not; dead ones are left out."""
+    """Neurons with 96 % of one irrep are pure, with 94 % not; dead ones are out."""
     group = build_group("S4")
     basis = build_basis(group)
     member, fourier = np.asarray(basis.member), np.asarray(basis.fourier)

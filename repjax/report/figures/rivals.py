@@ -108,7 +108,9 @@ def explained_over_training(story: Story) -> Figure | None:
             for name, label in ALONG_NEURONS.items()
         ]
     keys = []
-    for (label, steps, values), color in zip(curves, SERIES, strict=False):
+    for (label, every_step, every), color in zip(curves, SERIES, strict=False):
+        measured = np.isfinite(every).any(axis=0)
+        steps, values = every_step[measured], every[:, measured]
         low, middle, high = np.nanpercentile(values, (25, 50, 75), axis=0)
         axes.fill_between(steps, low, high, alpha=0.2, color=color, linewidth=0)
         axes.plot(steps, middle, color=color, gid=f"series:{label}")
