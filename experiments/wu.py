@@ -25,7 +25,7 @@ def get_config() -> ConfigDict:
         "A5xC2",
         "GL(3,2)",
     )
-    config.num_steps = 10_000
+    config.num_steps = 5_000
     config.train_fraction = 0.6
     config.optimizer.weight_decay = 2.0
     config.overrides = (
