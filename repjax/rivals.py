@@ -79,6 +79,10 @@ def rivals_of(cell: FinishedCell) -> Named:
             found[f"coset_{of}"] = np.where(none, np.nan, found[f"coset_{of}"])
     changed = no_cosets(model.order) if cosets is None else cosets
     found |= _over_runs(_intervene(model), params, basis, changed)
+    orders = (np.asarray(changed.member) * np.asarray(changed.orders)).max(
+        axis=1, initial=0
+    )
+    found["subgroup_order"] = np.tile(orders, (cell.results.num_runs, 1))
     if cell.results.cell.architecture == "mlp" and cell.results.cell.task == "a*b":
         found |= rho_sets_of(cell)
     if cell.group.family and cell.group.family[0] == "C" and cell.group.order > 1:

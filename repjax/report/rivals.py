@@ -54,11 +54,21 @@ INTERVENTIONS = {
 }
 
 
+MAX_CLASSES = 12
+
+
 def rival_tables(story: Story) -> list[Table]:
     """Return the tables of a cell whose rivals were computed; else none."""
     if story.rivals is None:
         return []
-    tables = [_runs(story), _nulls(story), _ideal(story), _interventions(story)]
+    tables = [
+        _runs(story),
+        _nulls(story),
+        _ideal(story),
+        _interventions(story),
+        _without_irreps(story),
+        _without_subgroups(story),
+    ]
     return [table for table in tables if table.rows]
 
 
@@ -204,6 +214,64 @@ def _interventions(story: Story) -> Table:
         "Interventions: median accuracy, and what each explanation predicts",
         ["Intervention", "accuracy, %", "GCR", "cosets", "ρ-sets"],
         rows,
+    )
+
+
+def _without_irreps(story: Story) -> Table:
+    """Return a row for each irrep with neurons: accuracy without it or them."""
+    sizes = values_of(story, "cluster_size")
+    rows = []
+    if sizes.ndim == 2:
+        irrep, cluster = (
+            values_of(story, f"without_{part}_accuracy")
+            for part in ("irrep", "cluster")
+        )
+        for k, name in enumerate(story.results.irreps):
+            uses = sizes[:, k] > 0
+            if uses.any():
+                rows.append(
+                    [
+                        Cell(name),
+                        step(uses.sum()),
+                        step(_median(sizes[uses, k])),
+                        percent(_median(irrep[uses, k])),
+                        percent(_median(cluster[uses, k])),
+                    ]
+                )
+    return Table(
+        "Removals by irrep: median accuracy over the runs with neurons of it",
+        ["Irrep", "runs", "neurons", "without its part, %", "without its neurons, %"],
+        rows,
+        "GCR and ρ-sets lose what the irrep carries, and everything if it is alone.",
+    )
+
+
+def _without_subgroups(story: Story) -> Table:
+    """Return a row for each class of subgroups that neurons are constant on."""
+    sizes = values_of(story, "subgroup_size")
+    rows = []
+    if sizes.ndim == 2:
+        orders = values_of(story, "subgroup_order")[0]
+        accuracy = values_of(story, "without_subgroup_accuracy")
+        by_size = np.argsort(-np.median(sizes, axis=0), kind="stable")
+        for k in by_size[:MAX_CLASSES]:
+            uses = sizes[:, k] > 0
+            if uses.any():
+                rows.append(
+                    [
+                        Cell(f"class {k + 1}"),
+                        step(orders[k]),
+                        step(uses.sum()),
+                        step(_median(sizes[uses, k])),
+                        percent(_median(accuracy[uses, k])),
+                    ]
+                )
+    return Table(
+        "Removals by class of subgroups: median accuracy",
+        ["Subgroups", "order", "runs", "neurons", "without their neurons, %"],
+        rows,
+        f"At most {MAX_CLASSES} classes, those with most neurons; a neuron counts for "
+        "every subgroup on whose cosets it is constant. Cosets lose these votes.",
     )
 
 

@@ -1,0 +1,98 @@
+"""Rival explanations of a trained cell, from its checkpoint to the page."""
+
+import json
+
+import numpy as np
+import pytest
+
+from repjax.dissection import FinishedCell
+from repjax.engine.progress import Progress
+from repjax.engine.train import train_sweep
+from repjax.report.__main__ import build_report
+from repjax.report.analysis import write_analysis
+from repjax.report.figures import rivals as figures
+from repjax.report.rivals import rival_tables
+from repjax.rivals import rivals_of
+from tests.tiny import tiny_cell
+
+
+@pytest.fixture(scope="module")
+def workdir(tmp_path_factory):
+    """S3 and C5, MLP and transformer, with snapshots."""
+    folder = tmp_path_factory.mktemp("rivals")
+    cells = [
+        tiny_cell(
+            groups=(group,),
+            architectures=(architecture,),
+            num_seeds=2,
+            num_steps=60,
+            checkpoint__snapshots=True,
+        )
+        for group, architecture in (("S3", "mlp"), ("C5", "mlp"), ("S3", "transformer"))
+    ]
+    for _ in train_sweep(cells, folder, Progress()):
+        pass
+    return folder
+
+
+def of(workdir, name):
+    """The explanations of one cell."""
+    return rivals_of(FinishedCell(workdir / name))
+
+
+def test_every_run_has_every_quantity(workdir):
+    """Of the MLP on S3: runs on the first axis, shares in [0, 1], nulls beside."""
+    found = of(workdir, "S3_mlp")
+    assert {len(values) for values in found.values()} == {2}
+    for name in ("fve_class", "fve_ab", "fve_equivariant"):
+        for null in ("", "initial_", "shuffled_"):
+            assert ((found[null + name] >= 0) & (found[null + name] <= 1)).all()
+    for network in ("gcr", "equivariant", "coset", "rho_set"):
+        assert found[f"{network}_accuracy"].shape == (2,)
+    assert found["without_irrep_accuracy"].shape == (2, 3)
+    assert found["subgroup_order"].tolist() == [[2, 3]] * 2
+    assert found["initial_fve_ab"][0] != found["initial_fve_ab"][1]
+
+
+def test_shares_are_those_of_the_trajectory(workdir):
+    """What evaluation measured at the last step, and at a snapshot's."""
+    cell = FinishedCell(workdir / "S3_mlp")
+    found = rivals_of(cell)
+    for name in ("fve_class", "fve_ab", "fve_equivariant"):
+        np.testing.assert_allclose(
+            found[name], cell.results.final(name), rtol=1e-5, atol=1e-6
+        )
+    steps = found["snapshot_steps"][0].tolist()
+    assert steps == cell.results.steps.tolist()
+    np.testing.assert_array_equal(
+        found["snapshot_coset_left"][:, -1], found["coset_left"]
+    )
+
+
+def test_what_a_network_or_group_lacks_is_absent(workdir):
+    """A cyclic group of prime order has no subgroups, a transformer no ρ-sets."""
+    cyclic = of(workdir, "C5_mlp")
+    assert np.isfinite(cyclic["distance_irrelevance"]).all()
+    assert np.isnan(cyclic["coset_accuracy"]).all()
+    assert np.isnan(cyclic["rho_set_accuracy"]).all()
+    transformer = of(workdir, "S3_transformer")
+    assert "rho_set_accuracy" not in transformer
+    assert "coset_accuracy" not in transformer
+    assert "distance_irrelevance" not in transformer
+
+
+def test_the_report_shows_them(workdir, tmp_path):
+    """Tables, figures and analysis.json; none unless networks are taken apart."""
+    directories = sorted(path.parent for path in workdir.glob("*/config.json"))
+    report = build_report(directories, 1, {})
+    for story in report.stories:
+        captions = [table.caption for table in rival_tables(story)]
+        assert captions[0].startswith("Which explanation?")
+        assert any("Interventions" in caption for caption in captions)
+        assert figures.explained_shares(story) is not None
+        assert figures.explained_over_training(story) is not None
+    path = write_analysis(report, tmp_path)[0]
+    cells = json.loads(path.read_text())["cells"]
+    assert all(len(cell["rivals"]["fve_class"]) == 2 for cell in cells)
+    bare = build_report(directories, 0, {})
+    assert all(rival_tables(story) == [] for story in bare.stories)
