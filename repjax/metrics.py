@@ -65,6 +65,9 @@ which it receives more."""
 GENERALISED = 0.99
 """A run has generalised when its final test accuracy is at least this."""
 
+MEMORISED = 0.99
+"""A run has memorised when its train accuracy is at least this."""
+
 PURE = 0.95
 """A neuron is pure if one irrep has more than this share of what it receives."""
 

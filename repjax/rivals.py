@@ -32,15 +32,20 @@ from repjax.explanations.neurons import describe_neurons
 from repjax.explanations.rho_sets import fit_rho_sets, logits_of_sets
 from repjax.groups import Group
 from repjax.groups.subgroups import TooManySubgroups
-from repjax.metrics import KEY_SIMILARITY
+from repjax.metrics import GENERALISED, KEY_SIMILARITY, MEMORISED
 from repjax.models import Model, Transformer
 from repjax.typing import Params
 
 SEED = 0
 """Of the shuffle of elements, of noise and of sampled triples."""
 
+LARGEST_IDEALISED_NULL = 256
+"""Largest order of a group whose idealised networks are built under the nulls too."""
+
 MAX_ELEMENTS_FOR_SUBGROUPS = 2_000
 """Largest order of a group whose subgroups are looked for unasked."""
+
+NEURON_SHARES = ("pure_a", "pure_b", "pure_u", "coset_left", "coset_right")
 
 Named = dict[str, np.ndarray]
 
@@ -55,23 +60,25 @@ def rivals_of(cell: FinishedCell) -> Named:
     params, model, basis = cell.params(), cell.model, cell.basis
     cosets = cosets_of(cell.group)
     place = np.random.default_rng(SEED).permutation(cell.group.order)
+    renamed = shuffle_basis(basis, place)
+    moved = None if cosets is None else shuffle_cosets(cosets, place)
+    start = initial_params(cell)
     described = _over_runs(_describe(model), params, basis, cosets)
+    along = over_snapshots(cell, cosets)
     nulls = {
-        "initial": _over_runs(_describe(model), initial_params(cell), basis, cosets),
-        "shuffled": _over_runs(
-            _describe(model),
-            params,
-            shuffle_basis(basis, place),
-            None if cosets is None else shuffle_cosets(cosets, place),
-        ),
-        "memorised": when_memorised(cell),
+        "initial": _over_runs(_describe(model), start, basis, cosets),
+        "shuffled": _over_runs(_describe(model), params, renamed, moved),
+        "memorised": when_memorised(cell, along),
     }
+    if model.order <= LARGEST_IDEALISED_NULL:
+        nulls["initial"] |= _over_runs(_idealise(model), start, basis, cosets)
+        nulls["shuffled"] |= _over_runs(_idealise(model), params, renamed, moved)
     found = described | {
         f"{null}_{name}": values
         for null, under in nulls.items()
         for name, values in under.items()
     }
-    found |= over_snapshots(cell, cosets)
+    found |= along
     found |= _over_runs(_idealise(model), params, basis, cosets)
     if "coset_accuracy" in found:  # without neurons on cosets it is the network itself
         none = found["coset_left"] + found["coset_right"] == 0
@@ -109,22 +116,37 @@ def initial_params(cell: FinishedCell) -> Params:
     return {"params": ensemble.weights(ensemble.init())}
 
 
-def when_memorised(cell: FinishedCell) -> Named:
-    """Return the shares of the logits at the first step of memorisation.
+def when_memorised(cell: FinishedCell, along: Named) -> Named:
+    """Return the shares at the first step of memorisation, of neurons if `along` has.
 
     NaN for a run that had generalised by then, or whose past was not measured.
+
+    Args:
+        cell: the runs.
+        along: what `over_snapshots` found.
     """
     results = cell.results
-    memorised = results.metrics["train_accuracy"] >= 0.99
+    memorised = results.metrics["train_accuracy"] >= MEMORISED
     first = memorised.argmax(axis=1)
     run = np.arange(results.num_runs)
-    generalised = results.metrics["test_accuracy"][run, first] >= 0.99
+    generalised = results.metrics["test_accuracy"][run, first] >= GENERALISED
     valid = memorised.any(axis=1) & ~generalised & (first < len(results.steps) - 1)
-    names = ("fve_class", "fve_ab", "fve_equivariant")
-    return {
-        name: np.where(valid, results.metrics[name][run, first], np.nan)
-        for name in names
+    found = {
+        name: results.metrics[name][run, first]
+        for name in ("fve_class", "fve_ab", "fve_equivariant")
     }
+    if along:
+        same = along["snapshot_steps"] == results.steps[first][:, None]
+        valid_snapshot = same.any(axis=1)
+        found |= {
+            name: np.where(
+                valid_snapshot,
+                along[f"snapshot_{name}"][run, same.argmax(axis=1)],
+                np.nan,
+            )
+            for name in NEURON_SHARES
+        }
+    return {name: np.where(valid, values, np.nan) for name, values in found.items()}
 
 
 def over_snapshots(cell: FinishedCell, cosets: Cosets | None) -> Named:
@@ -139,10 +161,9 @@ def over_snapshots(cell: FinishedCell, cosets: Cosets | None) -> Named:
         _over_runs(_describe(cell.model), cell.snapshot(step), cell.basis, cosets)
         for step in steps
     ]
-    names = ("pure_a", "pure_b", "pure_u", "coset_left", "coset_right")
     return {
         f"snapshot_{name}": np.stack([each[name] for each in described], axis=1)
-        for name in names
+        for name in NEURON_SHARES
     } | {"snapshot_steps": np.tile(steps, (cell.results.num_runs, 1))}
 
 

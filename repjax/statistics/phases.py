@@ -11,11 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from repjax.metrics import GENERALISED
+from repjax.metrics import GENERALISED, MEMORISED
 from repjax.storage.results import CellResults
-
-MEMORISED = 0.99
-"""A run has memorised when its train accuracy is at least this."""
 
 RISE = 0.1
 """A circuit forms if excluded loss rises above its minimum by more than this share."""
