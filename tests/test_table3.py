@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from repjax import main, table3
+from repjax.metrics import EXPLAINED
 from repjax.report.seeds import COLUMNS, write_seeds
 from repjax.storage.results import CellResults
 from repjax.storage.workdirs import show_seeds
@@ -39,7 +40,7 @@ def read(path):
 def test_main_leaves_the_files_of_the_contract(trained):
     assert {"manifest.json", *TABLES} <= {path.name for path in trained.iterdir()}
     header, *rows = read(trained / "seeds.csv")
-    assert header == list(COLUMNS)
+    assert header == [*COLUMNS, *EXPLAINED]
     assert [row[:4] for row in rows] == [
         [group, "mlp", seed, "30"] for group in ("C5", "S3") for seed in "123"
     ]
