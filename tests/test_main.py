@@ -251,6 +251,16 @@ def test_dry_run_prints_cells_and_needs_no_workdir(call, trained):
     assert not trained
 
 
+def test_one_group_under_two_names_is_said_to_be_one(call, trained):
+    """Both train; a line says that they are isomorphic."""
+    code, out, _ = call(S5, "--dry_run", "--config.groups=C7:C3,SmallGroup(21,1),S3")
+    assert code == 0
+    assert "repjax: C7:C3 and SmallGroup(21,1) are the same group, numbered" in out
+    for name in ("C7_C3_mlp", "SmallGroup_21_1_mlp", "S3_mlp"):
+        assert name in out
+    assert not trained
+
+
 def test_dry_run_says_how_even_the_shards_are(call, trained):
     code, out, _ = call(S5, "--dry_run", "--shard=1/3")
     first, *_, last = out.splitlines()

@@ -1,7 +1,6 @@
 """Tells what is known of groups.
 
-python -m repjax.groups NAME… [--irreps] [--subgroups] [--characters] [--json]
-    [--table=FILE]
+python -m repjax.groups NAME… [--irreps] [--subgroups] [--json] [--table=FILE]
 python -m repjax.groups --list=ORDER [--json]
 
 A NAME is any that --config.groups takes: S5, SmallGroup(21,1), A5xC2, C7:C3, a file.
@@ -33,10 +32,10 @@ from repjax.storage.files import write_atomically
 
 _FLAGS = flags.FlagValues()
 _IRREPS = flags.DEFINE_bool(
-    "irreps", False, "Also the character of every real irrep.", flag_values=_FLAGS
-)
-_CHARACTERS = flags.DEFINE_bool(
-    "characters", False, "Also the complex character table.", flag_values=_FLAGS
+    "irreps",
+    False,
+    "Also real characters and the complex character table.",
+    flag_values=_FLAGS,
 )
 _SUBGROUPS = flags.DEFINE_bool(
     "subgroups", False, "Also all subgroups, by conjugacy class.", flag_values=_FLAGS
@@ -92,7 +91,6 @@ def _everything(group: Group) -> dict[str, Any]:
             irrep.name: irrep.character[group.class_representatives].tolist()
             for irrep in real_irreps(group)
         }
-    if _CHARACTERS.value:
         table = character_table(group)
         facts["character_table"] = [
             {
@@ -172,7 +170,6 @@ def _in_words(group: Group, facts: dict[str, Any]) -> Iterator[str]:
                 for name, chi in rows_of
             ]
         )
-    if _CHARACTERS.value:
         yield "\nComplex characters:"
         yield _table(
             [
