@@ -16,7 +16,7 @@ from repjax.report.figures.look import (
     share_axis,
     step_axis,
 )
-from repjax.report.rivals import NEURONS, NULLS, SHARES, null_values, values_of
+from repjax.report.rivals import NEURONS, SHARES, null_values, values_of
 from repjax.report.story import Story
 
 MAX_POINTS = 64
@@ -39,8 +39,8 @@ def explained_shares(story: Story) -> Figure | None:
     if not rows:
         return None
     height = 0.22 * len(rows)
-    figure, (axes,) = new_figure(row_height=height, right=0.2)
-    figure.subplots_adjust(left=1.25 / WIDTH)
+    figure, (axes,) = new_figure(row_height=height)
+    figure.subplots_adjust(left=1.1 / WIDTH)
     figure.set_figheight(height + TOP + BOTTOM)
     shown = set()
     for y, (name, _, values) in enumerate(rows):
@@ -62,14 +62,16 @@ def explained_shares(story: Story) -> Figure | None:
     axes.set_yticks(range(len(rows)), [title for _, title, _ in rows])
     axes.set_xlim(0, 1)
     axes.xaxis.set_major_formatter(lambda value, _: f"{100 * value:.3g}")
-    axes.set_xlabel("% of the logits (above), of the live neurons (below)")
+    axes.set_xlabel("% of logits (above), of neurons (below)")
     axes.grid(False, axis="y")
     add_key(
         figure,
         [Line2D([], [], color=INK, marker="|", ls="", ms=8, label="median")]
         + [
-            Line2D([], [], color=MUTED, marker=MARKERS[null], ls="", ms=4, label=label)
-            for null, label in NULLS.items()
+            Line2D(
+                [], [], color=MUTED, marker=marker, ls="", ms=4, mfc="none", label=null
+            )
+            for null, marker in MARKERS.items()
             if null in shown
         ],
     )
@@ -81,7 +83,7 @@ ALONG = {
     "fve_equivariant": "bi-equivariant",
     "test_accuracy": "test accuracy",
 }
-ALONG_NEURONS = {"coset_left": "neurons on cosets", "pure_a": "pure neurons"}
+ALONG_NEURONS = {"coset_left": "on cosets", "pure_a": "pure neurons"}
 
 
 def explained_over_training(story: Story) -> Figure | None:
