@@ -1,4 +1,8 @@
-"""Finite groups, their real irreps and Fourier matrices; NumPy only."""
+"""Finite groups, exactly: tables, names, irreps, subgroups, automorphisms; NumPy only.
+
+A family of groups is a builder in `names.py`; everything else follows from the table.
+Nothing here knows about networks, tasks or jax.
+"""
 
 from repjax.groups.fourier import Fourier, build_fourier
 from repjax.groups.group import Group

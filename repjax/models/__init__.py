@@ -1,4 +1,8 @@
-"""The networks, each written for one run: subclasses of `Model`."""
+"""The networks, each written for one run: subclasses of `Model`.
+
+They turn pairs of elements into logits by way of tables over elements. Nothing here
+knows about training, files or many runs.
+"""
 
 import dataclasses
 
