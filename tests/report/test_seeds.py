@@ -74,4 +74,4 @@ def test_later_metrics_are_blank_in_old_trajectories(tmp_path):
     for name in LATER.split(","):
         del old.metrics[name]
     rows = read(write_seeds([new, old], tmp_path))
-    assert [row["fve_class"] for row in rows] == ["", "", "0.5", "0.5"]
+    assert [row["fve_class"] for row in rows] == ["", "", "0.25", "0.25"]

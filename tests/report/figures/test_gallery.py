@@ -22,6 +22,7 @@ OVER_RUNS = {
     "learning_places",
     "losses_over_runs",
     "similarity_over_runs",
+    "explained_over_training",
 }
 TRAINING = {
     "losses",
@@ -65,7 +66,10 @@ def test_one_run_has_no_figures_that_compare_runs():
 def test_without_a_run_that_generalised_there_are_no_statistics():
     results = make_curves()
     results.metrics["test_accuracy"][:] = 0.2
-    assert names(tell(results)) == ({"losses_over_runs"}, TRAINING)
+    assert names(tell(results)) == (
+        {"losses_over_runs", "explained_over_training"},
+        TRAINING,
+    )
 
 
 def test_imported_networks_have_no_curves_and_no_order():
@@ -91,6 +95,19 @@ def test_metrics_that_an_old_trajectory_lacks_are_left_out():
     kept = {k: v for k, v in results.metrics.items() if k != "irrep_excluded_loss"}
     figures = drawn(gallery._run_plan(tell(replace(results, metrics=kept)), 0))
     assert len(figures["irrep_losses"].axes) == 1
+
+
+def test_explanations_have_figures_where_they_were_computed():
+    """Shares over runs with rivals; along training wherever shares were measured."""
+    results = make_curves()
+    rivals = {"pure_a": np.array([0.5, 1.0]), "initial_pure_a": np.array([0.1, 0.2])}
+    figures = drawn(gallery._cell_plan(replace(tell(results), rivals=rivals)))
+    axes = figures["explained_shares"].axes[0]
+    names_of_rows = [label.get_text() for label in axes.get_yticklabels()]
+    assert names_of_rows[-1] == "pure in a"
+    old = {k: v for k, v in results.metrics.items() if not k.startswith("fve_class")}
+    figures = drawn(gallery._cell_plan(tell(replace(results, metrics=old))))
+    assert "explained_over_training" not in figures
 
 
 def test_transformers_have_one_embedding():
