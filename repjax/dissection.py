@@ -22,7 +22,7 @@ from repjax.engine.saved import (
     runs_of_cell,
 )
 from repjax.groups import Irrep, build_fourier, build_group, real_irreps
-from repjax.metrics import COUNTS, EXPLAINED, PER_IRREP, SCALARS
+from repjax.metrics import COUNTS, EXPLAINED, PER_IRREP, SCALARS, TESTED
 from repjax.models import Model, build_model
 from repjax.report.story import Anatomy, NeuronMaps
 from repjax.storage.results import CellResults
@@ -114,6 +114,8 @@ class FinishedCell:
 
     def _has(self, name: str) -> bool:
         known = name in self.results.metrics
+        if known and name in TESTED and self.results.cell.whole_table:
+            return True
         return known and not np.isnan(self.results.final(name)).all()
 
     def _measure(self, names: set[str]) -> dict[str, np.ndarray]:

@@ -21,6 +21,9 @@ SCALARS = (
 )
 """One number for each run and evaluation; the columns of seeds.csv."""
 
+TESTED = ("test_loss", "test_accuracy")
+"""Those over test pairs: blank, NaN, where every pair trains."""
+
 EXPLAINED = ("fve_class", "fve_ab", "fve_equivariant", "equivariance_spread")
 """Shares of the logits that rival explanations allow, and the spread of the label's
 logit over the pairs of a label; the last columns of seeds.csv."""
@@ -63,7 +66,8 @@ NEURON_POWER = 1.0
 which it receives more."""
 
 GENERALISED = 0.99
-"""A run has generalised when its final test accuracy is at least this."""
+"""A run has generalised when its final test accuracy is at least this; where every pair
+trains, its train accuracy."""
 
 MEMORISED = 0.99
 """A run has memorised when its train accuracy is at least this."""

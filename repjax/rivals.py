@@ -32,7 +32,7 @@ from repjax.explanations.neurons import describe_neurons
 from repjax.explanations.rho_sets import fit_rho_sets, logits_of_sets
 from repjax.groups import Group
 from repjax.groups.subgroups import TooManySubgroups
-from repjax.metrics import GENERALISED, KEY_SIMILARITY, MEMORISED
+from repjax.metrics import KEY_SIMILARITY, MEMORISED
 from repjax.models import Model, Transformer
 from repjax.typing import Params
 
@@ -129,7 +129,7 @@ def when_memorised(cell: FinishedCell, along: Named) -> Named:
     memorised = results.metrics["train_accuracy"] >= MEMORISED
     first = memorised.argmax(axis=1)
     run = np.arange(results.num_runs)
-    generalised = results.metrics["test_accuracy"][run, first] >= GENERALISED
+    generalised = results.has_generalised[run, first]
     valid = memorised.any(axis=1) & ~generalised & (first < len(results.steps) - 1)
     found = {
         name: results.metrics[name][run, first]

@@ -121,7 +121,10 @@ def hidden_shares(sums: PairSums, basis: Basis) -> dict[str, Float[Array, " irre
 def accuracy_and_loss(
     sums: PairSums, train: Bool[Array, "group group"]
 ) -> dict[str, Array]:
-    """Return mean loss and accuracy on training pairs and on all other pairs."""
+    """Return mean loss and accuracy on training pairs and on all other pairs.
+
+    Where every pair trains, the means over no test pair are 0/0, NaN: blank in tables.
+    """
     metrics = {}
     for name, mask in (("train", train), ("test", ~train)):
         total = jnp.sum(mask)

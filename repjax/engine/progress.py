@@ -11,8 +11,7 @@ from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 
-from repjax.metrics import GENERALISED
-from repjax.storage.results import CellResults
+from repjax.storage.results import CellResults, has_generalised
 
 SECONDS_BETWEEN_LINES = 10.0
 
@@ -125,15 +124,25 @@ class Status:
         parts = []
         for name in ("train_loss", "test_loss"):
             if name in self._latest:
-                label = name.replace("_", " ")
-                parts.append(f"{label} {_median(self._latest[name]):.2e}")
+                label, values = name.replace("_", " "), self._latest[name]
+                if name == "test_loss":
+                    values = values[self._has_test_pairs()]
+                if values.size:
+                    parts.append(f"{label} {_median(values):.2e}")
         if "test_accuracy" in self._latest:
-            generalised = int((self._latest["test_accuracy"] >= GENERALISED).sum())
+            generalised = int(has_generalised(self._latest).sum())
             parts.append(f"generalised {generalised}/{self.num_runs}")
         diverged = int((~np.isfinite(self._latest.get("train_loss", 0.0))).sum())
         if diverged:
             parts.append(f"diverged {diverged}/{self.num_runs}")
         return "  ".join(parts)
+
+    def _has_test_pairs(self) -> np.ndarray:
+        """Return which runs have test pairs: the test accuracy of others is blank."""
+        known = self._latest
+        train = known.get("train_accuracy", np.full(self.num_runs, np.nan))
+        test = known.get("test_accuracy", train)
+        return np.isfinite(test) | np.isnan(train)
 
     def total(self) -> str:
         """Return time and mean speed since the start, compilation included."""
@@ -261,25 +270,31 @@ class LiveProgress(PlainProgress):
 
 
 def _cell_line(results: CellResults, how: str) -> str:
-    """Return how many runs of a cell generalised, and its median test loss."""
-    generalised, loss = int(results.generalised.sum()), results.final("test_loss")
+    """Return how many runs of a cell generalised, and its median loss."""
+    generalised, name = int(results.generalised.sum()), _shown_loss(results)
     return (
         f"{results.cell.name}: generalised {generalised}/{results.num_runs}, "
-        f"median test loss {_median(loss):.2e}{how}"
+        f"median {name} loss {_median(results.final(f'{name}_loss')):.2e}{how}"
     )
 
 
+def _shown_loss(results: CellResults) -> str:
+    """Return "test", or "train" where every pair trains."""
+    return "train" if results.cell.whole_table else "test"
+
+
 def run_lines(results: CellResults) -> Iterator[str]:
-    """Yield a line per run: seed, verdict, test loss, key irreps as learned."""
+    """Yield a line per run: seed, verdict, loss, key irreps as learned."""
     width = max(len(str(seed)) for seed in results.cell.seeds)
-    losses, generalised = results.final("test_loss"), results.generalised
+    name, generalised = _shown_loss(results), results.generalised
+    losses = results.final(f"{name}_loss")
     for run, seed in enumerate(results.cell.seeds):
         irreps = ", ".join(results.key_irreps(run)) or "none"
         verdict = "generalised    " if generalised[run] else "not generalised"
         if results.diverged[run]:
             verdict = f"diverged at step {int(results.final('trained_steps')[run]):,}"
         yield (
-            f"  seed {seed:{width}}  {verdict}  test loss {losses[run]:.2e}"
+            f"  seed {seed:{width}}  {verdict}  {name} loss {losses[run]:.2e}"
             f"  key irreps: {irreps}"
         )
 

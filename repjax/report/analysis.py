@@ -19,7 +19,7 @@ from repjax.report.learning import shown_irreps
 from repjax.report.periodic import Square
 from repjax.report.story import Anatomy, Report, Story
 from repjax.statistics.intervals import Estimate, Share
-from repjax.statistics.phases import Course, Phase
+from repjax.statistics.phases import Course, Phase, measured
 from repjax.statistics.universality import Universality
 from repjax.storage.files import write_text
 
@@ -157,6 +157,8 @@ def _count(value: float | None) -> int | None:
 def _loss(story: Story, run: int) -> float | None:
     """Loss over all pairs: the mean of train and test loss, weighted by their pairs."""
     train, test = (_final(story, f"{name}_loss", run) for name in ("train", "test"))
+    if story.results.cell.whole_table:
+        return train
     if train is None or test is None:
         return None
     num_pairs = story.order**2
@@ -201,10 +203,10 @@ def _progress(story: Story, run: int) -> dict[str, Any] | None:
     results = story.results
     if not story.courses[run].has_past:
         return None
-    measured = np.isfinite(results.metrics["test_loss"][run])
+    known = measured(results)[run]
 
     def curve(values: np.ndarray) -> list[float | None]:
-        digits = (float(f"{value:.{PROGRESS_DIGITS}g}") for value in values[measured])
+        digits = (float(f"{value:.{PROGRESS_DIGITS}g}") for value in values[known])
         return [_numbers(value) for value in digits]
 
     def curves(irrep: int) -> dict[str, list[float | None]]:
@@ -214,7 +216,7 @@ def _progress(story: Story, run: int) -> dict[str, Any] | None:
         }
 
     return {
-        "steps": results.steps[measured].tolist(),
+        "steps": results.steps[known].tolist(),
         **{name: curve(results.metrics[name][run]) for name in (*SCALARS, *EXPLAINED)},
         "irreps": {
             results.irreps[irrep]: curves(irrep)

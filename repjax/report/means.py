@@ -7,6 +7,7 @@ from itertools import groupby
 
 import numpy as np
 
+from repjax.metrics import GENERALISED, TESTED
 from repjax.reference.paper import paper_group, paper_values, unlike_paper
 from repjax.report.settings import swept_settings
 from repjax.settings.architectures import ARCHITECTURES, concerns
@@ -45,18 +46,21 @@ class Entry:
 
     Attributes:
         means: metric → mean over the runs that did not diverge, whether they
-            generalised or not; NaN if all diverged.
+            generalised or not; NaN if all diverged. None for the test loss where every
+            pair trains.
         num_runs: number of runs.
         num_diverged: number of runs that diverged.
         num_generalised: number of runs that generalised.
+        whole_table: whether every pair of some runs trains.
         mixed: whether the runs' cells differ in more than their seeds or share seeds.
         unlike_paper: settings in which some runs differ from the paper's.
     """
 
-    means: dict[str, float]
+    means: dict[str, float | None]
     num_runs: int
     num_diverged: int
     num_generalised: int
+    whole_table: bool
     mixed: bool
     unlike_paper: tuple[str, ...]
 
@@ -168,8 +172,15 @@ def natural(text: str) -> list[tuple[str, float]]:
 def _mean(cells: Sequence[CellResults]) -> Entry:
     """Average over cells with the same group, architecture and swept settings."""
 
-    def pool(metric: str) -> np.ndarray:
-        return np.concatenate([cell.final(metric)[~cell.diverged] for cell in cells])
+    def mean(metric: str) -> float | None:
+        measured = [
+            cell for cell in cells if metric not in TESTED or not cell.cell.whole_table
+        ]
+        if not measured:
+            return None
+        values = [cell.final(metric)[~cell.diverged] for cell in measured]
+        pooled = np.concatenate(values)
+        return float(pooled.mean(dtype=float)) if pooled.size else np.nan
 
     seeds = [seed for cell in cells for seed in cell.cell.seeds]
     first, *others = (
@@ -180,16 +191,12 @@ def _mean(cells: Sequence[CellResults]) -> Entry:
         }
         for cell in cells
     )
-    num_diverged = sum(int(cell.diverged.sum()) for cell in cells)
-    all_diverged = num_diverged == len(seeds)
     return Entry(
-        means={
-            metric: np.nan if all_diverged else float(pool(metric).mean(dtype=float))
-            for metric in COLUMNS
-        },
+        means={metric: mean(metric) for metric in COLUMNS},
         num_runs=len(seeds),
-        num_diverged=num_diverged,
+        num_diverged=sum(int(cell.diverged.sum()) for cell in cells),
         num_generalised=sum(int(cell.generalised.sum()) for cell in cells),
+        whole_table=any(cell.cell.whole_table for cell in cells),
         mixed=len(set(seeds)) < len(seeds) or any(other != first for other in others),
         unlike_paper=tuple(
             dict.fromkeys(said for cell in cells for said in unlike_paper(cell.cell))
@@ -207,6 +214,13 @@ def notes(rows: Iterable[Row]) -> list[str]:
                 said.append(
                     f"{where}: the mean is over cells that differ in more than their "
                     "seeds, or that share seeds."
+                )
+            if entry.whole_table:
+                runs = "some runs" if entry.mixed else "runs"
+                said.append(
+                    f"{where}: {runs} train on every pair; they have no test loss and "
+                    f"count as generalised at a train accuracy of at least "
+                    f"{GENERALISED:g}."
                 )
             if entry.unlike_paper:
                 said.append(

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from repjax.metrics import EXPLAINED, SCALARS
+from repjax.metrics import EXPLAINED, SCALARS, TESTED
 from repjax.report.settings import swept_settings
 from repjax.storage.files import write_text
 from repjax.storage.results import CellResults
@@ -23,7 +23,8 @@ def write_seeds(results: Iterable[CellResults], directory: Path) -> Path:
     `repjax.metrics.EXPLAINED`, blank where they were not measured. Shares are fractions
     in [0, 1] and losses are nats, in the shortest form that reads back as the same
     float; key irreps are in order of learning, separated by `;`. A run that diverged
-    has fewer steps than its cell.
+    has fewer steps than its cell. Where every pair trains, `test_loss` and
+    `test_accuracy` are blank.
     """
     cells = sorted(results, key=lambda cell: cell.cell.name)
     swept = swept_settings(cells)
@@ -52,6 +53,7 @@ def seed_rows(results: CellResults) -> Iterator[tuple[str, ...]]:
     """Yield the rows of one cell, in `COLUMNS`."""
     final = {name: results.final(name) for name in SCALARS}
     steps = results.final("trained_steps")
+    blank = TESTED if results.cell.whole_table else ()
     for run, seed in enumerate(results.cell.seeds):
         yield (
             results.group_name,
@@ -59,7 +61,10 @@ def seed_rows(results: CellResults) -> Iterator[tuple[str, ...]]:
             str(seed),
             str(int(steps[run])),
             ";".join(results.key_irreps(run)),
-            *(repr(float(values[run])) for values in final.values()),
+            *(
+                "" if name in blank else repr(float(values[run]))
+                for name, values in final.items()
+            ),
         )
 
 

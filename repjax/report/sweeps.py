@@ -21,7 +21,7 @@ class Point:
         group: name of the group.
         architecture: architecture of the networks.
         values: text of the value of each key.
-        generalised: runs that end with a test accuracy of at least 0.99.
+        generalised: runs that generalised.
         survival: when runs generalised; None if no training was measured.
     """
 

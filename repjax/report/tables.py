@@ -156,7 +156,8 @@ def cell_table(stories: Sequence[Story], anchors: Mapping[str, str]) -> Table:
             *("Median step", "Key irreps", "Test loss"),
         ],
         rows,
-        "Generalised: runs whose test accuracy ends at 0.99 or more. Median step: step "
+        "Generalised: runs whose test accuracy ends at 0.99 or more; where every pair "
+        "trains, whose train accuracy does (there is no test loss). Median step: step "
         "by which half of all runs had generalised (Kaplan–Meier; runs that never did "
         "are censored at their last step). Key irreps: mean over the runs that "
         "generalised. Test loss: median over all runs, in nats.",

@@ -83,7 +83,7 @@ class RunSettings:
 
     task: str = setting(text("a word in a, b, a^-1, b^-1 such as a*b"), Kind.DATA)
     num_steps: int = setting(STEPS, Kind.HOST)
-    train_fraction: float = setting(real(above=0.0, below=1.0), Kind.DATA)
+    train_fraction: float = setting(real(above=0.0, at_most=1.0), Kind.DATA)
     matmul_precision: str = setting(choice("default", "high", "highest"), Kind.SHAPE)
     optimizer: OptimizerConfig
     mlp: MlpSizes
@@ -225,6 +225,11 @@ class CellConfig(RunSettings):
     def sizes(self) -> Sizes:
         """Sizes of its architecture."""
         return getattr(self, ARCHITECTURES[self.architecture].section)
+
+    @property
+    def whole_table(self) -> bool:
+        """Whether every pair trains, so that there is none to test on."""
+        return self.train_fraction == 1.0
 
     @cached_property
     def flat(self) -> dict[str, Any]:

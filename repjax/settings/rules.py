@@ -84,6 +84,7 @@ def real(
     at_least: float | None = None,
     above: float | None = None,
     below: float | None = None,
+    at_most: float | None = None,
 ) -> Rule:
     """Return the rule for finite numbers, kept as floats; integers are allowed."""
 
@@ -94,9 +95,15 @@ def real(
         require(at_least is None or value >= at_least)
         require(above is None or value > above)
         require(below is None or value < below)
+        require(at_most is None or value <= at_most)
         return value
 
-    limits = {"at least": at_least, "above": above, "below": below}
+    limits = {
+        "at least": at_least,
+        "above": above,
+        "below": below,
+        "at most": at_most,
+    }
     words = [f"{word} {limit:g}" for word, limit in limits.items() if limit is not None]
     return Rule(f"a number {' and '.join(words)}", convert)
 

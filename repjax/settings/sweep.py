@@ -90,7 +90,10 @@ def _check_group(name: str) -> None:
 
 
 def _check_data(cell: CellConfig) -> None:
-    """Check that the task is a word, and leaves pairs to train and to test on."""
+    """Check that the task is a word, and that there are pairs to train and to test on.
+
+    The whole table leaves none to test on, and is allowed.
+    """
     # Imports jax, which takes 0.7 s: too long before a misspelt key is reported.
     from repjax.tasks.pairs import labels, num_train_pairs
 
@@ -99,10 +102,12 @@ def _check_data(cell: CellConfig) -> None:
     except ValueError as error:
         raise ConfigError(str(error)) from None
     order = build_group(cell.group).order
-    if not 0 < num_train_pairs(order, cell.train_fraction) < order**2:
+    num_pairs = num_train_pairs(order, cell.train_fraction)
+    if not cell.whole_table and not 0 < num_pairs < order**2:
         raise ConfigError(
             f"train_fraction: {cell.train_fraction} of the {order**2} pairs of "
-            f"{cell.group} is not allowed; leave pairs to train and pairs to test"
+            f"{cell.group} is not allowed; leave pairs to train and pairs to test, "
+            "or use 1 to train on all"
         )
 
 

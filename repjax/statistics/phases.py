@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from repjax.metrics import GENERALISED, MEMORISED
+from repjax.metrics import MEMORISED
 from repjax.storage.results import CellResults
 
 RISE = 0.1
@@ -36,8 +36,9 @@ class Course:
         has_past: whether anything was measured before the last step; an imported
             network has none, and all else is None.
         memorised: first evaluated step with train accuracy of at least `MEMORISED`.
-        generalised: first evaluated step with test accuracy of at least `GENERALISED`.
-        memorisation: first phase; each phase ends where the next begins.
+        generalised: first evaluated step at which it has generalised.
+        memorisation: first phase; each phase ends where the next begins. None where
+            every pair trains, for phases are told by test loss.
         circuit_formation: second phase.
         cleanup: third phase.
     """
@@ -53,9 +54,15 @@ class Course:
 NO_PAST = Course(False, None, None, None, None, None)
 
 
+def measured(results: CellResults) -> np.ndarray:
+    """Return whether each run was measured at each step: (run, evaluation) bool."""
+    loss = "train_loss" if results.cell.whole_table else "test_loss"
+    return np.isfinite(results.metrics[loss])
+
+
 def has_past(results: CellResults) -> np.ndarray:
     """Return whether each run was measured before its last step: (run) bool."""
-    return np.isfinite(results.metrics["test_loss"][:, :-1]).any(axis=1)
+    return np.any(measured(results)[:, :-1], axis=1)
 
 
 def courses(results: CellResults) -> tuple[Course, ...]:
@@ -68,13 +75,26 @@ def courses(results: CellResults) -> tuple[Course, ...]:
 
 def _course(results: CellResults, run: int) -> Course:
     """Return the course of one run, from evaluations at which all curves are finite."""
+    if results.cell.whole_table:
+        known = measured(results)[run]
+        steps = results.steps[known].tolist()
+        memorised = _first(results.metrics["train_accuracy"][run, known] >= MEMORISED)
+        generalised = _first(results.has_generalised[run, known])
+        return Course(
+            has_past=True,
+            memorised=None if memorised is None else steps[memorised],
+            generalised=None if generalised is None else steps[generalised],
+            memorisation=None,
+            circuit_formation=None,
+            cleanup=None,
+        )
     curves = {name: results.metrics[name][run] for name in _CURVES}
     finite = np.all([np.isfinite(curve) for curve in curves.values()], axis=0)
     steps = results.steps[finite].tolist()
     curves = {name: curve[finite] for name, curve in curves.items()}
 
     memorised = _first(curves["train_accuracy"] >= MEMORISED)
-    generalised = _first(curves["test_accuracy"] >= GENERALISED)
+    generalised = _first(results.has_generalised[run, finite])
 
     excluded = curves["excluded_loss"]
     # Up to this evaluation the network is worse on test pairs than untrained.

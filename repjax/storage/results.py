@@ -5,6 +5,7 @@ config, so that no other file is needed. NumPy only, so that a report needs no j
 """
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -21,6 +22,20 @@ from repjax.storage.files import write_atomically
 TRAJECTORY = "trajectory.npz"
 
 METRIC_PREFIX = "metrics/"
+
+
+def has_generalised(metrics: Mapping[str, np.ndarray]) -> np.ndarray:
+    """Return where accuracies are those of a run that has generalised.
+
+    Test accuracy decides. Where every pair trains it is blank (NaN), and train accuracy
+    decides: the run then knows the whole table.
+
+    Args:
+        metrics: `test_accuracy` and `train_accuracy`, of any shape.
+    """
+    accuracy = metrics["test_accuracy"]
+    trained = metrics.get("train_accuracy", accuracy)
+    return np.where(np.isnan(accuracy), trained, accuracy) >= GENERALISED
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,7 +123,12 @@ class CellResults:
     @property
     def generalised(self) -> np.ndarray:
         """Return whether each run has generalised: (run) bool."""
-        return self.final("test_accuracy") >= GENERALISED
+        return self.has_generalised[:, -1]
+
+    @cached_property
+    def has_generalised(self) -> np.ndarray:
+        """Return the same at every evaluation: (run, evaluation) bool."""
+        return has_generalised(self.metrics)
 
     def save(self, directory: Path) -> Path:
         """Write `directory`/trajectory.npz atomically and return its path."""

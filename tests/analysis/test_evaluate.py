@@ -123,6 +123,23 @@ def test_metrics_of_a_word_that_is_no_latin_square():
     assert_same_metrics(metrics, network.expected(network.random))
 
 
+def test_the_whole_table_leaves_test_metrics_blank():
+    """Only what is averaged over test or training pairs depends on the split."""
+    network = Network("S3", "mlp")
+    part = network.expected(network.random)
+    share = len(network.train_pairs) / network.group.order**2
+    network.train_pairs = jnp.arange(network.group.order**2)
+    whole = network.evaluator()(network.random)
+    for name in ("loss", "accuracy"):
+        assert np.isnan(whole[f"test_{name}"])
+        mean = share * part[f"train_{name}"] + (1 - share) * part[f"test_{name}"]
+        np.testing.assert_allclose(whole[f"train_{name}"], mean, rtol=2e-5)
+    for name in ("excluded_loss", "irrep_excluded_loss"):
+        assert np.isfinite(whole[name]).all()
+    for name in ("restricted_loss", "fve_logits", "without_ab_loss", "hidden_ab"):
+        np.testing.assert_allclose(whole[name], part[name], rtol=2e-5, atol=2e-6)
+
+
 def test_blocks_change_nothing(monkeypatch):
     """10 rows in blocks of 3, and 70 training pairs in blocks of 30: both ragged."""
     rows, network = 3, Network("D5", "mlp")

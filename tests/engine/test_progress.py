@@ -1,5 +1,6 @@
 import io
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -56,6 +57,41 @@ def test_a_line_has_all_that_a_person_asks(plain, clock):
         "S5_mlp  1.0%  step 100/10,000  time left –  – steps/s  train loss 2.50e+00",
         "S5_mlp  11.0%  step 1,100/10,000  time left 0:01:29  100 steps/s "
         "(400 run-steps/s)  train loss 2.50e+00  test loss 5.50e+00  generalised 2/4",
+    ]
+
+
+def test_runs_without_test_pairs_are_judged_by_their_training_pairs(plain):
+    """Four of them, and beside others in one round."""
+    nothing = np.full(4, np.nan, np.float32)
+    whole = {
+        "train_loss": LOSS,
+        "train_accuracy": np.array([1.0, 0.99, 0.5, 1.0], np.float32),
+        "test_loss": nothing,
+        "test_accuracy": nothing,
+    }
+    plain.start("S3", 4, 10, 0)
+    plain.update(1, LOSS)
+    plain.measure(whole)
+    plain.__exit__()
+    assert lines(plain)[-1].endswith("train loss 2.50e+00  generalised 3/4")
+
+    half = np.array([5.0, np.nan, 7.0, np.nan], np.float32)
+    accuracy = np.array([0.1, np.nan, 1.0, np.nan], np.float32)
+    plain.start("S3", 4, 10, 0)
+    plain.update(1, LOSS)
+    plain.measure(whole | {"test_loss": half, "test_accuracy": accuracy})
+    plain.__exit__()
+    assert lines(plain)[-1].endswith("test loss 6.00e+00  generalised 3/4")
+
+
+def test_lines_of_runs_without_test_pairs_show_their_train_loss():
+    cell = replace(make_cell(seeds=(9, 10)), train_fraction=1.0)
+    results = make_results(
+        cell, test_accuracy=np.nan, test_loss=np.nan, train_accuracy=[1.0, 0.5]
+    )
+    assert list(run_lines(results)) == [
+        "  seed  9  generalised      train loss 2.50e-01  key irreps: none",
+        "  seed 10  not generalised  train loss 2.50e-01  key irreps: none",
     ]
 
 

@@ -52,6 +52,14 @@ def test_a_run_that_diverged_has_the_steps_it_took(tmp_path):
     assert rows[1]["test_loss"] == "nan"
 
 
+def test_test_columns_are_blank_on_the_whole_table(tmp_path):
+    cell = replace(make_cell(), train_fraction=1.0)
+    results = make_results(cell, test_loss=np.nan, test_accuracy=np.nan)
+    for row in read(write_seeds([results], tmp_path)):
+        assert row["test_loss"] == row["test_accuracy"] == ""
+        assert row["train_loss"] == "0.25"
+
+
 def test_float32_reads_back_as_the_same_number(tmp_path):
     results = make_results()
     loss = np.float32([0.1, 3e-8])

@@ -11,6 +11,7 @@ from repjax.groups import build_group
 from repjax.reference.paper import paper_group, paper_values
 from repjax.report.means import (
     COLUMNS,
+    DASH,
     build_rows,
     format_value,
     headings,
@@ -309,3 +310,25 @@ def test_runs_that_diverged_are_in_no_mean_and_are_named():
     (row,) = build_rows([all_of_them])
     assert np.isnan(row.entries["mlp"].means["test_loss"])
     assert row.runs("mlp") == "0/2"
+
+
+def test_the_whole_table_has_no_test_loss():
+    """A dash in tables, an empty field, and a note; beside others they leave a mean."""
+    cell = replace(make_cell(), train_fraction=1.0)
+    nothing = {"test_loss": np.nan, "test_accuracy": np.nan}
+    whole = make_results(cell, train_accuracy=[1.0, 0.5], **nothing)
+    (row,) = rows = build_rows([whole])
+    assert row.texts("mlp", "test_loss")[0] == DASH
+    assert row.runs("mlp") == "1/2"
+    (fields,) = csv.DictReader(io.StringIO(csv_table(rows)))
+    assert fields["mlp_test_loss"] == ""
+    note = "S4, MLP: runs train on every pair; they have no test loss and count as "
+    for text in (markdown(rows), latex(rows)):
+        assert note in text and "nan" not in text
+
+    part = make_results(make_cell(seeds=(3, 4)), test_loss=[0.5, 0.7])
+    (row,) = rows = build_rows([whole, part])
+    assert row.texts("mlp", "test_loss")[0] == "6.00e-1"
+    assert row.runs("mlp") == "3/4"
+    assert "S4, MLP: some runs train on every pair" in markdown(rows)
+    assert "every pair" not in markdown(build_rows([part]))

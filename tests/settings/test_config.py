@@ -46,6 +46,7 @@ def test_values_arrive_where_they_belong():
     ("key", "value", "kept"),
     [
         ("train_fraction", np.float64(0.5), 0.5),
+        ("train_fraction", 1, 1.0),
         ("optimizer.weight_decay", 2, 2.0),
         ("optimizer.weight_decay", 0, 0.0),
         ("num_steps", np.int64(7), 7),
@@ -76,8 +77,8 @@ BAD_VALUES = [
     ("first_seed", -1, "-1 is not allowed; use an integer from 0 to 2147483647"),
     ("first_seed", 2**31, "use an integer from 0 to 2147483647"),
     ("num_steps", -5, "-5 is not allowed; use an integer from 1 to 2147483647"),
-    ("train_fraction", 0.0, "0.0 is not allowed; use a number above 0 and below 1"),
-    ("train_fraction", 1, "1 is not allowed; use a number above 0 and below 1"),
+    ("train_fraction", 0.0, "0.0 is not allowed; use a number above 0 and at most 1"),
+    ("train_fraction", 1.1, "1.1 is not allowed; use a number above 0 and at most 1"),
     ("train_fraction", float("nan"), "nan is not allowed"),
     ("optimizer.learning_rate", float("inf"), "inf is not allowed"),
     ("optimizer.learning_rate", 10**400, "is not allowed; use a number above 0"),

@@ -127,6 +127,15 @@ def test_what_the_group_does_not_allow(settings, message):
         expand(config_with(**settings))
 
 
+def test_the_whole_table_needs_no_pair_to_test_on():
+    (cell,) = expand(config_with(groups=("C2",), train_fraction=1))
+    assert cell.whole_table
+    (cell,) = expand(config_with(groups=("C2",), train_fraction=0.9))
+    assert not cell.whole_table
+    with pytest.raises(ConfigError, match=r"pairs to test, or use 1 to train on all$"):
+        expand(config_with(groups=("C1",)))
+
+
 def runs(cells: list[CellConfig]) -> list[tuple[str, int]]:
     return [(cell.name, seed) for cell in cells for seed in cell.seeds]
 

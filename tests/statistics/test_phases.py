@@ -97,6 +97,34 @@ def test_a_run_that_generalises_at_once_has_milestones_only():
     assert course.memorisation is course.circuit_formation is course.cleanup is None
 
 
+WHOLE = replace(make_cell(seeds=(1,)), train_fraction=1.0)
+
+
+def on_the_whole_table(**changes):
+    """The course of one run that has no test pairs."""
+    nothing = {"test_accuracy": [np.nan] * 8, "test_loss": [np.nan] * 8}
+    more = {"train_loss": [4.0, 2, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6, 1e-7]}
+    given = GROKS | nothing | more | changes
+    curves = {k: np.array([v], float) for k, v in given.items()}
+    results = replace(make_results(WHOLE), steps=STEPS, metrics=curves)
+    (course,) = courses(results)
+    return course
+
+
+def test_on_the_whole_table_a_run_generalises_when_it_memorises():
+    course = on_the_whole_table()
+    assert course.has_past
+    assert course.memorised == course.generalised == 20
+    assert course.memorisation is course.circuit_formation is course.cleanup is None
+    slow = on_the_whole_table(train_accuracy=[0.1] * 8)
+    assert slow.has_past and slow.memorised is slow.generalised is None
+
+
+def test_an_imported_network_of_the_whole_table_has_no_past():
+    last = {name: [np.nan] * 7 + [1.0] for name in ("train_accuracy", "train_loss")}
+    assert on_the_whole_table(**last) == NO_PAST
+
+
 def test_an_imported_network_has_no_past():
     curves = {k: np.array(v, float) for k, v in GROKS.items()}
     for values in curves.values():

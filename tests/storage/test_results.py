@@ -136,6 +136,15 @@ def test_generalised_looks_at_the_last_evaluation():
     assert results.generalised.tolist() == [True, True, False]
 
 
+def test_without_test_pairs_train_accuracy_decides():
+    cell = replace(make_cell(seeds=(1, 2, 3)), train_fraction=1.0)
+    results = make_results(cell, test_accuracy=np.nan, train_accuracy=[1.0, 0.99, 0.98])
+    assert results.generalised.tolist() == [True, True, False]
+    assert not results.has_generalised[:, :-1].any()
+    measured = make_results(test_accuracy=[0.5, 1.0], train_accuracy=[1.0, 0.5])
+    assert measured.generalised.tolist() == [False, True]
+
+
 def test_names_of_group_and_settings():
     cell = make_cell(group="tables/q8.csv")
     assert make_results(cell).group_name == "q8"

@@ -75,7 +75,13 @@ def test_bad_word_is_named_in_the_error(task):
 
 @pytest.mark.parametrize(
     ("order", "fraction", "expected"),
-    [(120, 0.4, 5760), (720, 0.25, 129600), (113, 0.3, 3830), (60, 0.6, 2160)],
+    [
+        (120, 0.4, 5760),
+        (720, 0.25, 129600),
+        (113, 0.3, 3830),
+        (60, 0.6, 2160),
+        (113, 1.0, 113**2),
+    ],
 )
 def test_number_of_training_pairs_is_the_papers(order, fraction, expected):
     assert num_train_pairs(order, fraction) == expected
@@ -108,6 +114,13 @@ def test_split_of_a_seed_does_not_depend_on_the_seeds_beside_it(splits):
     root = jax.random.key(0)
     (alone,) = draw(jax.random.fold_in(root, 5)[None])
     np.testing.assert_array_equal(alone, splits[5])
+
+
+@pytest.mark.parametrize("capacity", [None, 81])
+def test_the_whole_table_is_split_into_all_pairs_and_none(capacity):
+    pairs = split(jax.random.key(0), 9, 81, capacity)
+    np.testing.assert_array_equal(pairs, np.arange(81))
+    assert is_train(pairs, 9).all()
 
 
 def test_train_mask_holds_the_training_pairs(splits):

@@ -255,10 +255,11 @@ def _run_plan(story: Story, run: int) -> Plan:
     """Yield name, title, caption and plot of the figures of one run."""
     results, course = story.results, story.courses[run]
     irreps = "Irreps are in order of learning; the grey band holds all others."
+    shown = "Train" if results.cell.whole_table else "Train and test"
     yield (
         "losses",
         "Losses and phases",
-        "Train and test loss; restricted loss, with ρ(ab) of the key irreps alone; "
+        f"{shown} loss; restricted loss, with ρ(ab) of the key irreps alone; "
         "excluded loss, without it.",
         partial(training.losses, results, run, course),
     )

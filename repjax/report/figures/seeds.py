@@ -45,13 +45,15 @@ MAX_PLACES = 10
 
 
 def losses_over_runs(story: Story) -> Figure | None:
-    """Plot train and test loss of all runs."""
+    """Plot train loss, and test loss if there are test pairs, of all runs."""
     results = story.results
     if story.imported or results.num_runs < 2:
         return None
     figure, (axes,) = new_figure()
     keys: list[Line2D | Patch] = []
     series = {name: results.metrics[name] for name in ("train_loss", "test_loss")}
+    if results.cell.whole_table:
+        del series["test_loss"]
     for name, values in series.items():
         label = name.removesuffix("_loss")
         _many(axes, results.steps, values, NAMED[name], label, wide=True)
