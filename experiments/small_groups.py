@@ -25,6 +25,8 @@ COUNTS = (
 
 def get_config(largest: str = "31") -> ConfigDict:
     """Eight seeds of a small MLP on each; groups of one order train together."""
+    if not largest.isdecimal() or not 2 <= int(largest) <= len(COUNTS):
+        raise ValueError(f"{largest!r} is not an order; use one from 2 to 100")
     config = base.get_config()
     config.groups = tuple(
         f"SmallGroup({order},{number})"

@@ -70,20 +70,18 @@ def rivals_of(cell: FinishedCell) -> Named:
         "shuffled": _over_runs(_describe(model), params, renamed, moved),
         "memorised": when_memorised(cell, along),
     }
+    found = described | _over_runs(_idealise(model), params, basis, cosets)
     if model.order <= LARGEST_IDEALISED_NULL:
         nulls["initial"] |= _over_runs(_idealise(model), start, basis, cosets)
         nulls["shuffled"] |= _over_runs(_idealise(model), params, renamed, moved)
-    found = described | {
+    for under in (*nulls.values(), found):
+        _blank_coset_networks(under)
+    found |= {
         f"{null}_{name}": values
         for null, under in nulls.items()
         for name, values in under.items()
     }
     found |= along
-    found |= _over_runs(_idealise(model), params, basis, cosets)
-    if "coset_accuracy" in found:  # without neurons on cosets it is the network itself
-        none = found["coset_left"] + found["coset_right"] == 0
-        for of in ("accuracy", "loss", "share"):
-            found[f"coset_{of}"] = np.where(none, np.nan, found[f"coset_{of}"])
     changed = no_cosets(model.order) if cosets is None else cosets
     found |= _over_runs(_intervene(model), params, basis, changed)
     orders = (np.asarray(changed.member) * np.asarray(changed.orders)).max(
@@ -95,6 +93,14 @@ def rivals_of(cell: FinishedCell) -> Named:
     if cell.group.family and cell.group.family[0] == "C" and cell.group.order > 1:
         found |= _over_runs(_clock(model), params, basis, None)
     return found
+
+
+def _blank_coset_networks(found: Named) -> None:
+    """Replace by NaN what is the network itself, as no neuron is on cosets."""
+    if "coset_accuracy" in found:
+        none = ~(found["coset_left"] + found["coset_right"] > 0)
+        for of in ("accuracy", "loss", "share"):
+            found[f"coset_{of}"] = np.where(none, np.nan, found[f"coset_{of}"])
 
 
 def cosets_of(group: Group) -> Cosets | None:

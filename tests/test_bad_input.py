@@ -136,8 +136,8 @@ MAIN = [
     ("groups=empty.csv", "groups: 'empty.csv' is not a table of a group: it is empty"),
     ("groups=words.txt", "groups: 'words.txt' is not a table of a group: "),
     ("groups=ragged.csv", "groups: 'ragged.csv' is not a table of a group: "),
-    ("groups=too_large.csv", "groups: 'too_large' is not a group table: "),
-    ("groups=negative.csv", "groups: 'negative' is not a group table: "),
+    ("groups=too_large.csv", "groups: 'too_large.csv' is not a table of a group: line"),
+    ("groups=negative.csv", "groups: 'negative.csv' is not a table of a group: line 1"),
     ("groups=binary.csv", "groups: 'binary.csv' is not a table of a group: "),
     ("groups=v4.csv,other/v4.csv", "groups: 'v4.csv' and 'other/v4.csv' would share"),
 ]

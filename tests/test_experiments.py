@@ -112,3 +112,9 @@ def test_nothing_that_reads_a_config_changes_it():
     config.num_steps = 1
     config.optimizer.eps = 1.0
     assert base.get_config().to_json() == defaults
+
+
+@pytest.mark.parametrize("largest", ["1", "101", "-1", "abc"])
+def test_orders_of_small_groups_are_checked(largest):
+    with pytest.raises(ValueError, match="is not an order; use one from 2 to 100"):
+        ConfigFileParser().parse(f"{FOLDER / 'small_groups.py'}:{largest}")

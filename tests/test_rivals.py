@@ -74,6 +74,7 @@ def test_what_a_network_or_group_lacks_is_absent(workdir):
     cyclic = of(workdir, "C5_mlp")
     assert np.isfinite(cyclic["distance_irrelevance"]).all()
     assert np.isnan(cyclic["coset_accuracy"]).all()
+    assert np.isnan(cyclic["shuffled_coset_share"]).all()
     assert np.isnan(cyclic["rho_set_accuracy"]).all()
     transformer = of(workdir, "S3_transformer")
     assert "rho_set_accuracy" not in transformer

@@ -14,6 +14,9 @@ from repjax.groups.library import Entry
 from repjax.groups.linear import LINEAR, linear_group_order
 from repjax.groups.names import MAX_DEGREE, build_group
 
+LARGEST_FIELD = 32
+"""Largest field of a linear group of order up to `LARGEST_COMPARED`: AGL(1,32)."""
+
 
 @dataclass(frozen=True)
 class IrrepFacts:
@@ -190,9 +193,7 @@ def _names_of_order(order: int) -> tuple[str, ...]:
     for kind in LINEAR:
         least = 1 if kind == "AGL" else 2
         for dim in range(least, 5):
-            for q in range(2, order + 2):
-                size = linear_group_order(kind, dim, q)
-                if size > order:
-                    break
-                names += [f"{kind}({dim},{q})"] * (size == order)
+            for q in range(2, LARGEST_FIELD + 1):
+                same = linear_group_order(kind, dim, q) == order
+                names += [f"{kind}({dim},{q})"] * same
     return tuple(names)

@@ -150,7 +150,15 @@ def _square_of_numbers(lines: Lines) -> np.ndarray | None:
         return None
     if any(len(line.split()) != len(lines) for line in text.splitlines()):
         return None
-    return np.loadtxt(text.splitlines(), dtype=np.int64, ndmin=2)
+    table = np.loadtxt(text.splitlines(), dtype=np.int64, ndmin=2)
+    outside = np.argwhere((table < 0) | (table >= len(table)))
+    if len(outside):
+        row, column = outside[0]
+        raise ValueError(
+            f"line {lines[row][0]}, column {column + 1}: {table[row, column]} is not "
+            f"one of 0, …, {len(table) - 1}"
+        )
+    return table
 
 
 def _check_labels(labels: list[str], beside: list[str]) -> None:
@@ -170,15 +178,23 @@ def _read_generators(lines: Lines) -> list[list[tuple[int, ...]]]:
     1, 2, …; what follows # is a comment.
     """
     cycles = []
+    first_points = set[int]()
     for number, line in lines:
         line = line.partition("#")[0]
         if not line.strip():
             continue
         try:
-            in_cycles = "(" in line
-            cycles.append(parse_cycles(line) if in_cycles else _cycles_of_images(line))
+            if "(" in line:
+                cycles.append(parse_cycles(line))
+            else:
+                cycles.append(_cycles_of_images(line))
+                first_points.add(min(map(min, cycles[-1])))
         except ValueError as error:
             raise ValueError(f"line {number}, {error}") from None
+        if len(first_points) > 1:
+            raise ValueError(
+                f"line {number}: images begin at 0 in one line, at 1 in another"
+            )
     if not cycles:
         raise ValueError("it holds no permutation")
     return cycles

@@ -50,7 +50,7 @@ def expand(config: Config, typed_in: Collection[str] = ()) -> list[CellConfig]:
         if twin is not cell:
             raise ConfigError(
                 f"groups: {show(twin.group)} and {show(cell.group)} would share the "
-                f"directory {cell.name}; rename one of the table files"
+                f"directory {cell.name}; leave one out, or rename its file"
             )
     return cells
 

@@ -60,6 +60,14 @@ def test_known_facts(name, simple, centre, derived, automorphisms):
     assert (facts.derived_subgroup, facts.num_automorphisms) == (derived, automorphisms)
 
 
+@pytest.mark.parametrize(
+    ("name", "other"), [("GL(3,2)", "PSL(2,7)"), ("A6", "PSL(2,9)"), ("D3", "S3")]
+)
+def test_other_names(name, other):
+    """Orders of PSL(2,q) do not grow with q: that of q = 6 exceeds that of 7."""
+    assert other in describe(build_group(name)).other_names
+
+
 def test_same_groups():
     """Names of one group are found, others stay apart."""
     names = [

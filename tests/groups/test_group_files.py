@@ -62,7 +62,8 @@ def test_npy_tables(tmp_path, quaternion_table, dtype):
         ("empty.npy", b"", "EOF"),
         ("text.npy", b"0,1\n1,0\n", "magic string"),
         ("missing.npy", None, "is not a file"),
-        ("open.csv", b"0,1\n1,2", "not closed"),
+        ("open.csv", b"0,1\n1,2", "line 2, column 2: 2 is not one of 0, …, 1"),
+        ("mixed.perm", b"2 3 1\n1 0 2", "line 2: images begin at 0 in one line"),
     ],
 )
 @pytest.mark.filterwarnings("error")
