@@ -32,15 +32,15 @@ from repjax.explanations.neurons import describe_neurons
 from repjax.explanations.rho_sets import fit_rho_sets, logits_of_sets
 from repjax.groups import Group
 from repjax.groups.subgroups import TooManySubgroups
-from repjax.metrics import KEY_SIMILARITY, MEMORISED
+from repjax.metrics import EXPLAINED, KEY_SIMILARITY, MEMORISED
 from repjax.models import Model, Transformer
 from repjax.typing import Params
 
 SEED = 0
 """Of the shuffle of elements, of noise and of sampled triples."""
 
-LARGEST_IDEALISED_NULL = 256
-"""Largest order of a group whose idealised networks are built under the nulls too."""
+LARGEST_COSET_NULL = 256
+"""Largest order of a group whose coset networks are built under the nulls too."""
 
 MAX_ELEMENTS_FOR_SUBGROUPS = 2_000
 """Largest order of a group whose subgroups are looked for unasked."""
@@ -60,22 +60,15 @@ def rivals_of(cell: FinishedCell) -> Named:
     params, model, basis = cell.params(), cell.model, cell.basis
     cosets = cosets_of(cell.group)
     place = np.random.default_rng(SEED).permutation(cell.group.order)
-    renamed = shuffle_basis(basis, place)
-    moved = None if cosets is None else shuffle_cosets(cosets, place)
-    start = initial_params(cell)
-    described = _over_runs(_describe(model), params, basis, cosets)
+    found = explain(cell, params, cosets, cosets, certified=True)
     along = over_snapshots(cell, cosets)
+    # Coset networks of large groups take seconds each.
+    of_nulls = cosets if model.order <= LARGEST_COSET_NULL else None
     nulls = {
-        "initial": _over_runs(_describe(model), start, basis, cosets),
-        "shuffled": _over_runs(_describe(model), params, renamed, moved),
-        "memorised": when_memorised(cell, along),
+        "initial": explain(cell, initial_params(cell), cosets, of_nulls),
+        "shuffled": explain(cell, params, cosets, of_nulls, place),
+        "memorised": when_memorised(cell, cosets, of_nulls),
     }
-    found = described | _over_runs(_idealise(model), params, basis, cosets)
-    if model.order <= LARGEST_IDEALISED_NULL:
-        nulls["initial"] |= _over_runs(_idealise(model), start, basis, cosets)
-        nulls["shuffled"] |= _over_runs(_idealise(model), params, renamed, moved)
-    for under in (*nulls.values(), found):
-        _blank_coset_networks(under)
     found |= {
         f"{null}_{name}": values
         for null, under in nulls.items()
@@ -88,19 +81,45 @@ def rivals_of(cell: FinishedCell) -> Named:
         axis=1, initial=0
     )
     found["subgroup_order"] = np.tile(orders, (cell.results.num_runs, 1))
-    if cell.results.cell.architecture == "mlp" and cell.results.cell.task == "a*b":
-        found |= rho_sets_of(cell)
     if cell.group.family and cell.group.family[0] == "C" and cell.group.order > 1:
         found |= _over_runs(_clock(model), params, basis, None)
     return found
 
 
-def _blank_coset_networks(found: Named) -> None:
-    """Replace by NaN what is the network itself, as no neuron is on cosets."""
-    if "coset_accuracy" in found:
+def explain(
+    cell: FinishedCell,
+    params: Params,
+    cosets: Cosets | None,
+    of_networks: Cosets | None,
+    place: np.ndarray | None = None,
+    certified: bool = False,
+) -> Named:
+    """Return the shares of logits and neurons, and idealised networks, of all runs.
+
+    Args:
+        cell: what they were trained on.
+        params: their weights, or others of their shapes.
+        cosets: of all subgroups, if they are known.
+        of_networks: cosets of idealised networks, if they are wanted.
+        place: new name of each element, if elements are shuffled.
+        certified: whether to certify networks of ρ-sets.
+    """
+    basis = cell.basis
+    if place is not None:
+        basis = shuffle_basis(basis, place)
+        cosets, of_networks = (
+            None if of is None else shuffle_cosets(of, place)
+            for of in (cosets, of_networks)
+        )
+    found = _over_runs(_describe(cell.model), params, basis, cosets)
+    found |= _over_runs(_idealise(cell.model), params, basis, of_networks)
+    if "coset_accuracy" in found:  # without neurons on cosets it is the network itself
         none = ~(found["coset_left"] + found["coset_right"] > 0)
         for of in ("accuracy", "loss", "share"):
             found[f"coset_{of}"] = np.where(none, np.nan, found[f"coset_{of}"])
+    if cell.results.cell.architecture == "mlp" and cell.results.cell.task == "a*b":
+        found |= rho_sets_of(cell, params, place, certified)
+    return found
 
 
 def cosets_of(group: Group) -> Cosets | None:
@@ -122,14 +141,13 @@ def initial_params(cell: FinishedCell) -> Params:
     return {"params": ensemble.weights(ensemble.init())}
 
 
-def when_memorised(cell: FinishedCell, along: Named) -> Named:
-    """Return the shares at the first step of memorisation, of neurons if `along` has.
+def when_memorised(
+    cell: FinishedCell, cosets: Cosets | None, of_networks: Cosets | None
+) -> Named:
+    """Return what `explain` finds at the first step of memorisation, by snapshots.
 
-    NaN for a run that had generalised by then, or whose past was not measured.
-
-    Args:
-        cell: the runs.
-        along: what `over_snapshots` found.
+    Without these only the shares of the logits, from the trajectory. NaN for a run that
+    had generalised by then, or whose past was not measured.
     """
     results = cell.results
     memorised = results.metrics["train_accuracy"] >= MEMORISED
@@ -137,22 +155,22 @@ def when_memorised(cell: FinishedCell, along: Named) -> Named:
     run = np.arange(results.num_runs)
     generalised = results.has_generalised[run, first]
     valid = memorised.any(axis=1) & ~generalised & (first < len(results.steps) - 1)
-    found = {
-        name: results.metrics[name][run, first]
-        for name in ("fve_class", "fve_ab", "fve_equivariant")
-    }
-    if along:
-        same = along["snapshot_steps"] == results.steps[first][:, None]
-        valid_snapshot = same.any(axis=1)
-        found |= {
-            name: np.where(
-                valid_snapshot,
-                along[f"snapshot_{name}"][run, same.argmax(axis=1)],
-                np.nan,
-            )
-            for name in NEURON_SHARES
-        }
-    return {name: np.where(valid, values, np.nan) for name, values in found.items()}
+    steps = results.steps[first]
+    if {*steps.tolist()} <= {*cell.snapshots()}:
+        networks = [
+            jax.tree.map(lambda x, k=k: x[k], cell.snapshot(int(step)))
+            for k, step in enumerate(steps)
+        ]
+        params = jax.tree.map(lambda *x: np.stack(x), *networks)
+        found = explain(cell, params, cosets, of_networks)
+    else:
+        found = {name: results.metrics[name][run, first] for name in EXPLAINED}
+
+    def blank(values):
+        shape = (len(valid),) + (1,) * (values.ndim - 1)
+        return np.where(valid.reshape(shape), values, np.nan)
+
+    return {name: blank(values) for name, values in found.items()}
 
 
 def over_snapshots(cell: FinishedCell, cosets: Cosets | None) -> Named:
@@ -193,35 +211,47 @@ def shuffle_cosets(cosets: Cosets, place: np.ndarray) -> Cosets:
     return cosets.replace(right=cosets.right[:, back], left=cosets.left[:, back])
 
 
-def rho_sets_of(cell: FinishedCell) -> Named:
-    """Fit ρ-sets to every MLP of a cell on the host, certify and measure them."""
-    params, model, group = cell.params(), cell.model, cell.group
+def rho_sets_of(
+    cell: FinishedCell, params: Params, place: np.ndarray | None, certified: bool
+) -> Named:
+    """Fit ρ-sets to every MLP of a cell on the host, measure and certify them.
+
+    The arguments are those of `explain`.
+    """
+    model, group, basis = cell.model, cell.group, cell.basis
+    names = np.arange(group.order) if place is None else place
+    if place is not None:
+        basis = shuffle_basis(basis, place)
     functions, rows = [], []
     for run in range(cell.results.num_runs):
         mine = jax.tree.map(lambda x, run=run: jnp.asarray(x[run]), params)
-        left, right = (np.asarray(x) for x in model.apply(mine, method="factors"))
-        above = np.asarray(model.apply(mine, method="unembedding"))
+        left, right = (
+            np.asarray(x)[names] for x in model.apply(mine, method="factors")
+        )
+        above = np.asarray(model.apply(mine, method="unembedding"))[:, names]
         fit = fit_rho_sets(group, left, right, above)
-        functions.append(logits_of_sets(group, fit.sets))
-        certificate = certify(group, fit.sets, left, right, above)
+        functions.append(logits_of_sets(group, fit.sets)[np.argsort(names)])
         known = np.nan if fit.reason else 1.0
         coverages = [found.coverage for found in fit.sets]
-        rows.append(
-            {
-                "rho_set_coverage": np.mean(coverages) if coverages else np.nan,
-                "rho_set_explained": fit.explained,
-                "certified_accuracy": known * certificate.accuracy,
-                "certified_seconds": known * certificate.seconds,
-                "brute_force_seconds": known * certificate.brute_force_seconds,
-                "known": known,
+        row = {
+            "rho_set_coverage": np.mean(coverages) if coverages else np.nan,
+            "rho_set_explained": fit.explained,
+            "known": known,
+        }
+        if certified:
+            found = certify(group, fit.sets, left, right, above)
+            row |= {
+                "certified_accuracy": known * found.accuracy,
+                "certified_seconds": known * found.seconds,
+                "brute_force_seconds": known * found.brute_force_seconds,
             }
-        )
-    found = {name: np.array([row[name] for row in rows]) for name in rows[0]}
-    fitted = found.pop("known")
+        rows.append(row)
+    by_name = {name: np.array([row[name] for row in rows]) for name in rows[0]}
+    fitted = by_name.pop("known")
     measured = _over_runs(
-        _perform(model), (params, np.float32(np.stack(functions))), cell.basis, None
+        _perform(model), (params, np.float32(np.stack(functions))), basis, None
     )
-    return found | {f"rho_set_{of}": fitted * x for of, x in measured.items()}
+    return by_name | {f"rho_set_{of}": fitted * x for of, x in measured.items()}
 
 
 def _over_runs(kernel: Callable, runs: Any, basis: Basis, cosets: Any) -> Named:

@@ -49,6 +49,9 @@ def test_every_run_has_every_quantity(workdir):
             assert ((found[null + name] >= 0) & (found[null + name] <= 1)).all()
     for network in ("gcr", "equivariant", "coset", "rho_set"):
         assert found[f"{network}_accuracy"].shape == (2,)
+    for null in ("initial_", "shuffled_", "memorised_"):
+        for network in ("gcr", "equivariant", "coset", "rho_set"):
+            assert found[f"{null}{network}_share"].shape == (2,)
     assert found["without_irrep_accuracy"].shape == (2, 3)
     assert found["subgroup_order"].tolist() == [[2, 3]] * 2
     assert found["initial_fve_ab"][0] != found["initial_fve_ab"][1]

@@ -166,7 +166,7 @@ def _ideal(story: Story) -> Table:
                 percent(_median(values_of(story, f"{name}_share"))),
                 *(
                     percent(_median(null_values(story, null, f"{name}_share")))
-                    for null in ("initial", "shuffled")
+                    for null in NULLS
                 ),
                 percent(_median(accuracy)),
                 percent(np.nanmin(accuracy)),
@@ -181,8 +181,7 @@ def _ideal(story: Story) -> Table:
         [
             "Network",
             "share of logits, %",
-            "at initialisation",
-            "elements shuffled",
+            *NULLS.values(),
             "accuracy, %",
             "lowest, %",
             "loss",
