@@ -34,7 +34,7 @@ from repjax.groups import Group
 from repjax.groups.subgroups import TooManySubgroups
 from repjax.metrics import EXPLAINED, KEY_SIMILARITY, MEMORISED
 from repjax.models import Model, Transformer
-from repjax.typing import Params
+from repjax.typing import Array, Params
 
 SEED = 0
 """Of the shuffle of elements, of noise and of sampled triples."""
@@ -111,8 +111,7 @@ def explain(
             None if of is None else shuffle_cosets(of, place)
             for of in (cosets, of_networks)
         )
-    found = _over_runs(_describe(cell.model), params, basis, cosets)
-    found |= _over_runs(_idealise(cell.model), params, basis, of_networks)
+    found = _over_runs(_explain(cell.model), params, basis, (cosets, of_networks))
     if "coset_accuracy" in found:  # without neurons on cosets it is the network itself
         none = ~(found["coset_left"] + found["coset_right"] > 0)
         for of in ("accuracy", "loss", "share"):
@@ -278,37 +277,45 @@ def _program(kernel: Callable) -> Callable:
 
 @lru_cache(maxsize=8)
 def _describe(model: Model) -> Callable:
-    def describe(params, basis, cosets):
-        found = explained_shares(sum_over_pairs(model, params, basis), basis)
-        if cosets is not None:
-            left, right = model.apply(params, method="neuron_inputs")
-            above = model.apply(params, method="unembedding")
-            found |= describe_neurons(left, right, above, basis, cosets)
-        return found
-
-    return _program(describe)
+    return _program(
+        lambda params, basis, cosets: _neurons(model, params, basis, cosets)
+    )
 
 
 @lru_cache(maxsize=8)
-def _idealise(model: Model) -> Callable:
-    def idealise(params, basis, cosets):
+def _explain(model: Model) -> Callable:
+    """One pass over pairs for shares, neurons and idealised networks together."""
+
+    def explain(params, basis, cosets):
+        of_neurons, of_networks = cosets
         sums = sum_over_pairs(model, params, basis)
         key = (logit_similarity(sums, basis) > KEY_SIMILARITY).at[TRIVIAL].set(False)
         networks = {
             "gcr": gcr_performance(sums, basis, key),
             "equivariant": equivariant_performance(sums, basis),
         }
-        if cosets is not None and not isinstance(model, Transformer):
+        if of_networks is not None and not isinstance(model, Transformer):
             networks["coset"] = coset_performance(
-                model, params, basis, cosets.right, cosets.left
+                model, params, basis, of_networks.right, of_networks.left
             )
-        return {
+        found = explained_shares(sums, basis)
+        if of_neurons is not None:
+            found |= _neurons(model, params, basis, of_neurons)
+        return found | {
             f"{name}_{of}": x
-            for name, found in networks.items()
-            for of, x in found.items()
+            for name, each in networks.items()
+            for of, x in each.items()
         }
 
-    return _program(idealise)
+    return _program(explain)
+
+
+def _neurons(
+    model: Model, params: Params, basis: Basis, cosets: Cosets
+) -> dict[str, Array]:
+    left, right = model.apply(params, method="neuron_inputs")
+    above = model.apply(params, method="unembedding")
+    return describe_neurons(left, right, above, basis, cosets)
 
 
 @lru_cache(maxsize=8)
