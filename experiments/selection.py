@@ -4,7 +4,7 @@ Each run takes the same number of steps, whatever it has learned by then: that i
 stopping rule. Runs that have not generalised at the end are counted and left out of the
 law. On 2 cores: selection_small.py.
 
-Command: python -m repjax.main --config=experiments/selection.py --workdir=runs/selection
+Command: python -m repjax.main --config=experiments/selection.py --workdir=runs/law
 Cost: 8 groups × 5 weight decays; --dry_run estimates it.
 Result: not run yet in full; part of it on 2 cores is in results/selection.
 """
