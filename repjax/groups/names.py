@@ -41,7 +41,7 @@ KNOWN = (
 _MATHIEU_11 = ("(0 1 2 3 4 5 6 7 8 9 10)", "(2 6 10 7)(3 9 4 5)")
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=2048)  # all groups of order up to 100, and others
 def build_group(name: str) -> Group:
     """Return the group called `name`; a process reads a file once.
 
