@@ -54,9 +54,7 @@ def same_groups(names: Iterable[str]) -> list[tuple[str, ...]]:
                 break
         else:
             of_order.append([name])
-    return [
-        tuple(kind) for of_order in kinds.values() for kind in of_order if kind[1:]
-    ]
+    return [tuple(kind) for of_order in kinds.values() for kind in of_order if kind[1:]]
 
 
 def _is_same(name: str, other: str) -> bool:
