@@ -2,8 +2,9 @@
 
 One row per group (and point of a sweep). Shares are in percent, losses in nats, both
 rounded as in the paper; seeds.csv has all digits. The paper's value stands beside each
-mean over runs with its settings, published → corrected where the errata touch it. Architectures that the paper does
-not have, such as bilinear networks, follow in a table of their own.
+mean over runs with its settings, published → corrected where the errata touch it.
+Architectures that the paper does not have, such as bilinear networks, follow in a table
+of their own.
 
 Columns of table3.csv: `group`, `settings` (empty unless swept), and for each A in mlp,
 transformer and any other architecture: `A_runs`, `A_generalised`, and for each metric M
