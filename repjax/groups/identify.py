@@ -21,6 +21,8 @@ LARGEST_COMPARED = 1_000
 def identify(group: Group) -> Entry | None:
     """Return the entry that is isomorphic to `group`; None above order 100."""
     candidates = small_groups().get(group.order, ())
+    if not candidates:
+        return None
     colours = np.sort(element_invariants(group))
     for entry in candidates:
         known = library_group(entry.order, entry.number)
