@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from repjax.engine.plan import num_parameters
 from repjax.engine.schedule import evaluation_steps
-from repjax.groups import build_group, real_irreps
+from repjax.groups import build_group
 from repjax.settings.architectures import ARCHITECTURES
 from repjax.settings.config import CellConfig
 from repjax.settings.sweep import estimate_cost
@@ -156,7 +156,7 @@ def _evaluation(cell: CellConfig, rate: float) -> float:
     Each irrep is ablated in five ways, from the logits of all or of the training pairs.
     """
     order = _order(cell)
-    ablations = 2 + 5 * len(real_irreps(build_group(cell.group)))
+    ablations = 2 + 5 * build_group(cell.group).num_real_irreps
     logits = ablations * order**3 * _PER_LOGIT
     return _PER_EVALUATION + logits + _measured_products(cell, rate)
 

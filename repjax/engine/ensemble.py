@@ -23,7 +23,7 @@ from repjax.analysis.evaluate import evaluate
 from repjax.engine import backend
 from repjax.engine.placement import Frame, bases_of, frame_of, num_pairs_of, plan_for
 from repjax.engine.plan import EVALUATIONS_AT_ONCE
-from repjax.groups import build_group, real_irreps
+from repjax.groups import build_group
 from repjax.metrics import COUNTS, IN_TABLES, PER_IRREP
 from repjax.models import build_model
 from repjax.settings.config import CellConfig, shape_of
@@ -105,7 +105,7 @@ class Ensemble:
             build_basis(build_group(group), task) for group, task in bases_of(cells)
         ]
         self.num_irreps = max(basis.member.shape[0] for basis in bases)
-        num_irreps = len(real_irreps(build_group(frame.cell.group)))
+        num_irreps = build_group(frame.cell.group).num_real_irreps
         assert all(shape_of(cell) == shape_of(frame.cell) for cell in cells)
         assert all(basis.labels.shape[0] == self.model.order for basis in bases)
         assert self.num_irreps <= num_irreps and len(bases) <= frame.num_bases

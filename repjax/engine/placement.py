@@ -7,7 +7,7 @@ import jax
 
 from repjax.engine import limits
 from repjax.engine.plan import USABLE, Plan, make_plan
-from repjax.groups import build_group, real_irreps
+from repjax.groups import build_group
 from repjax.settings.config import CellConfig
 from repjax.tasks.pairs import num_train_pairs
 
@@ -42,7 +42,7 @@ def frame_of(
             irreps and training pairs pad the others as when all were trained.
     """
     cells = [cell for members in (*rounds, *finished) for cell in members]
-    largest = max(cells, key=lambda cell: len(real_irreps(build_group(cell.group))))
+    largest = max(cells, key=lambda cell: build_group(cell.group).num_real_irreps)
     runs = max(sum(len(cell.seeds) for cell in members) for members in rounds)
     frame = replace(
         largest,

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from repjax.analysis.memory import floats_of_evaluation
-from repjax.groups import build_group, real_irreps
+from repjax.groups import build_group
 from repjax.settings.architectures import ARCHITECTURES
 from repjax.settings.config import CellConfig
 from repjax.settings.rules import ConfigError
@@ -305,7 +305,7 @@ def evaluation_bytes(cell: CellConfig, on_cpu: bool) -> int:
     """Return the bytes that an evaluation of one run needs besides its state."""
     group = build_group(cell.group)
     return _FLOAT * floats_of_evaluation(
-        group.order, len(real_irreps(group)), cell.sizes.num_neurons, on_cpu
+        group.order, group.num_real_irreps, cell.sizes.num_neurons, on_cpu
     )
 
 

@@ -20,6 +20,7 @@ from repjax.settings.rules import ConfigError
 from repjax.storage import hosts
 from repjax.storage.checkpoint import Checkpoints
 from repjax.storage.files import as_path, read_json, write_json, write_many
+from repjax.storage.group_tables import recall_group, store_group
 from repjax.storage.lease import Held
 from repjax.storage.lock import locked
 from repjax.storage.results import TRAJECTORY, CellResults, Trajectories
@@ -115,13 +116,15 @@ def claim_directories(
     aside.
 
     Raises:
-        ConfigError: a folder was begun with other settings.
+        ConfigError: a folder was begun with other settings, or with another group in
+            a file of the same name.
     """
     read = trajectories or Trajectories()
     folders = [workdir / cell.name for cell in cells]
 
     def write(cell: CellConfig, folder: Path) -> None:
         if not (folder / _SETTINGS).exists():
+            store_group(cell, folder)
             write_json(folder / _SETTINGS, cell.to_json())
 
     def set_aside() -> None:
@@ -131,6 +134,7 @@ def claim_directories(
     hosts.by_first(lambda: write_many(write, cells, folders))
     for cell, folder in zip(cells, folders, strict=True):
         _check_settings(cell, folder)
+        recall_group(cell, folder)
     hosts.by_first(set_aside)
 
 

@@ -19,9 +19,9 @@ from tabulate import tabulate
 
 from repjax import command_line
 from repjax.groups.characters import character_table
-from repjax.groups.facts import describe
+from repjax.groups.facts import LARGEST_COMPUTED, describe
 from repjax.groups.group import Group
-from repjax.groups.identify import identify
+from repjax.groups.identify import LARGEST_COMPARED, identify
 from repjax.groups.irrep_names import letters
 from repjax.groups.irreps import real_irreps
 from repjax.groups.library import LARGEST_ORDER, library_group, small_groups
@@ -30,11 +30,14 @@ from repjax.groups.subgroups import TooManySubgroups, subgroups
 from repjax.settings.rules import ConfigError
 from repjax.storage.files import write_atomically
 
+NOT_COMPUTED = f"not computed above order {LARGEST_COMPUTED:,}; --irreps does"
+
 _FLAGS = flags.FlagValues()
 _IRREPS = flags.DEFINE_bool(
     "irreps",
     False,
-    "Also real characters and the complex character table.",
+    "Also real characters and the complex character table; above order "
+    f"{LARGEST_COMPUTED:,} also irreps and automorphisms, which takes minutes.",
     flag_values=_FLAGS,
 )
 _SUBGROUPS = flags.DEFINE_bool(
@@ -85,7 +88,9 @@ def _build(name: str) -> Group:
 
 def _everything(group: Group) -> dict[str, Any]:
     """Return the facts of a group and whatever flags ask for, as JSON has them."""
-    facts = json.loads(json.dumps(dataclasses.asdict(describe(group))))
+    facts = json.loads(json.dumps(dataclasses.asdict(describe(group, _IRREPS.value))))
+    absent = ("num_automorphisms", "irreps")
+    facts["not_computed"] = [key for key in absent if facts[key] is None]
     if _IRREPS.value:
         facts["real_characters"] = {
             irrep.name: irrep.character[group.class_representatives].tolist()
@@ -140,25 +145,24 @@ def _in_words(group: Group, facts: dict[str, Any]) -> Iterator[str]:
         ("centre", f"order {facts['centre']}"),
         ("derived subgroup", f"order {facts['derived_subgroup']}"),
         ("classes", facts["num_classes"]),
-        ("automorphisms", f"{facts['num_automorphisms']:,}"),
+        ("automorphisms", _count(facts["num_automorphisms"])),
         ("Small Groups Library", facts["small_group"] or f"beyond {LARGEST_ORDER}"),
         ("structure", facts["structure"] or "not known"),
-        ("other names", ", ".join(facts["other_names"]) or "none"),
+        ("other names", _other_names(facts)),
     ]
     yield _indented(tabulate(rows, tablefmt="plain", disable_numparse=True))
     yield ""
-    yield _table(
-        [
-            {
-                "irrep": irrep["name"],
-                "dim": irrep["dim"],
-                "type": irrep["type"],
-                "kernel": irrep["kernel"],
-                "orbit": irrep["orbit"] + 1,
-            }
-            for irrep in facts["irreps"]
-        ]
-    )
+    if facts["irreps"] is None:
+        yield _indented(f"irreps: {NOT_COMPUTED}")
+    else:
+        yield _table(
+            [
+                {"irrep": irrep["name"]}
+                | {key: irrep[key] for key in ("dim", "type", "kernel")}
+                | {"orbit": irrep["orbit"] + 1}
+                for irrep in facts["irreps"]
+            ]
+        )
     classes = [f"{order}{letters(k)}" for k, order in _numbered(facts)]
     if _IRREPS.value:
         yield "\nReal characters, by class (order of its elements, letter):"
@@ -193,6 +197,20 @@ def _in_words(group: Group, facts: dict[str, Any]) -> Iterator[str]:
                 for row in facts["subgroups"]
             ]
         )
+
+
+def _other_names(facts: dict[str, Any]) -> str:
+    """Return the other names of a group, and which were not looked for."""
+    names = ", ".join(facts["other_names"]) or "none"
+    if facts["order"] > LARGEST_COMPARED:
+        return f"not computed above order {LARGEST_COMPARED:,}"
+    if facts["order"] > LARGEST_ORDER:
+        return f"{names} (products: not computed above order {LARGEST_ORDER})"
+    return names
+
+
+def _count(number: int | None) -> str:
+    return NOT_COMPUTED if number is None else f"{number:,}"
 
 
 def _numbered(facts: dict[str, Any]) -> Iterator[tuple[int, int]]:

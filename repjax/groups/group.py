@@ -134,6 +134,16 @@ class Group:
         return np.bincount(self.classes).astype(np.int32)
 
     @cached_property
+    def num_real_irreps(self) -> int:
+        """Number of real irreps: of classes, where a class and its inverse count once.
+
+        Serre, "Linear Representations of Finite Groups", section 13.2: the complex
+        conjugate of χ is χ of the inverse.
+        """
+        inverse = self.classes[self.inverse[self.class_representatives]]
+        return int((inverse >= np.arange(len(inverse))).sum())
+
+    @cached_property
     def element_orders(self) -> Int[np.ndarray, " group"]:
         """Order of each element: the least k >= 1 with aᵏ = e."""
         elements = np.arange(self.order)

@@ -1,7 +1,6 @@
 """Groups in files: multiplication tables, and generators as permutations."""
 
 import re
-from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -46,7 +45,7 @@ def read_group(path: Path, largest: int) -> Group:
                 table = np.lib.format.read_array(file, allow_pickle=False)
             labels = None
         else:
-            lines = _lines(path.read_text(encoding="utf-8-sig"))
+            lines = _lines(_decode(path.read_bytes()))
             if path.suffix in GENERATORS:
                 generators = _read_generators(lines)
                 elements, table = generate(images_of(generators), largest)
@@ -61,6 +60,19 @@ def read_group(path: Path, largest: int) -> Group:
 
 Lines = list[tuple[int, str]]
 """Line numbers, from 1, with the lines that are not blank."""
+
+
+def _decode(data: bytes) -> str:
+    """Return UTF-8 text, without a byte-order mark."""
+    try:
+        return data.decode("utf-8").removeprefix("\ufeff")
+    except UnicodeDecodeError as error:
+        before = data[: error.start].decode("utf-8").removeprefix("\ufeff")
+        *complete, begun = (before + "?").splitlines()
+        raise ValueError(
+            f"line {len(complete) + 1}, column {len(begun)}: byte "
+            f"0x{data[error.start]:02x} is not UTF-8"
+        ) from None
 
 
 def _lines(text: str) -> Lines:
@@ -81,9 +93,9 @@ def _read_table(lines: Lines) -> tuple[np.ndarray, tuple[str, ...] | None]:
     numbers = _square_of_numbers(lines)
     if numbers is not None:
         return numbers, None
-    header, beside, body = _split_labels(_cells(lines))
+    header, beside, body = _split_labels(lines, _cells(lines))
     labels = header or beside or body[0].tolist()
-    _check_labels(labels, beside or labels)
+    _check_labels(lines, header, beside, labels)
     known = {label: k for k, label in enumerate(labels)}
     if not {*body.flat} <= known.keys() and all(word.isdecimal() for word in body.flat):
         known = {str(k): k for k in range(len(labels))}
@@ -110,19 +122,22 @@ def _cells(lines: Lines) -> np.ndarray:
         [cell.strip() for cell in line.strip("\r\n").split(separator)]
         for _, line in lines
     ]
+    model = 0
     if len(cells) > 1 and len(cells[0]) == len(cells[1]) - 1:
         cells[0].insert(0, "")
+        model = 1
     for (number, _), row in zip(lines, cells, strict=True):
-        if len(row) != len(cells[0]):
+        if (excess := len(row) - len(cells[0])) != 0:
             raise ValueError(
-                f"line {number} has {len(row)} entries, line {lines[0][0]} has "
-                f"{len(cells[0])}"
+                f"line {number}, column {min(len(row), len(cells[0])) + 1}: the entry "
+                f"is {'missing' if excess < 0 else 'too many'}; this line has "
+                f"{len(row)}, line {lines[model][0]} has {len(cells[0])}"
             )
     return np.array(cells, dtype=object)
 
 
 def _split_labels(
-    words: np.ndarray,
+    lines: Lines, words: np.ndarray
 ) -> tuple[list[str] | None, list[str] | None, np.ndarray]:
     """Return the labels of columns and of rows, where there are any, and the rest.
 
@@ -140,7 +155,11 @@ def _split_labels(
         return words[0].tolist(), None, words[1:]
     if columns == rows + 1:
         return None, words[:, 0].tolist(), words[:, 1:]
-    raise ValueError(f"it has {rows} lines of {columns} entries; use a square table")
+    line, column = lines[columns if rows > columns else 0][0], min(rows, columns) + 1
+    raise ValueError(
+        f"line {line}, column {1 if rows > columns else column}: outside of a square; "
+        f"there are {rows} lines of {columns} entries, use a square table"
+    )
 
 
 def _square_of_numbers(lines: Lines) -> np.ndarray | None:
@@ -150,25 +169,58 @@ def _square_of_numbers(lines: Lines) -> np.ndarray | None:
         return None
     if any(len(line.split()) != len(lines) for line in text.splitlines()):
         return None
-    table = np.loadtxt(text.splitlines(), dtype=np.int64, ndmin=2)
-    outside = np.argwhere((table < 0) | (table >= len(table)))
-    if len(outside):
-        row, column = outside[0]
-        raise ValueError(
-            f"line {lines[row][0]}, column {column + 1}: {table[row, column]} is not "
-            f"one of 0, …, {len(table) - 1}"
-        )
+    try:
+        table = np.loadtxt(text.splitlines(), dtype=np.int64, ndmin=2)
+    except ValueError:  # such as 1-2 or 10^20
+        table = None
+    if table is None or table.min() < 0 or table.max() >= len(lines):
+        for (number, _), line in zip(lines, text.splitlines(), strict=True):
+            for column, word in enumerate(line.split(), 1):
+                whole = re.fullmatch("[-+]?[0-9]{1,9}", word)
+                if not whole or not 0 <= int(word) < len(lines):
+                    raise ValueError(
+                        f"line {number}, column {column}: {word} is not one of 0, …, "
+                        f"{len(lines) - 1}"
+                    )
     return table
 
 
-def _check_labels(labels: list[str], beside: list[str]) -> None:
-    """Check that labels are distinct, and that rows have those of the columns."""
-    for given in (labels, beside):
-        twice = [label for label, times in Counter(given).items() if times > 1]
-        if twice:
-            raise ValueError(f"the label '{twice[0]}' occurs twice")
-    for label in set(labels) ^ set(beside):
-        raise ValueError(f"the label '{label}' is not both of a row and of a column")
+def _check_labels(
+    lines: Lines,
+    header: list[str] | None,
+    beside: list[str] | None,
+    labels: list[str],
+) -> None:
+    """Check that labels are distinct, and that rows have those of the columns.
+
+    Args:
+        lines: lines of the file.
+        header: labels of the columns, if the file has them.
+        beside: labels of the rows, if the file has them.
+        labels: names of the elements: one of these, or the first row of the table.
+    """
+    columns = enumerate(header or [] if beside else labels, 1 + (beside is not None))
+    rows = enumerate(beside or [], header is not None)
+    places = [
+        [(lines[0][0], column, label) for column, label in columns],
+        [(lines[row][0], 1, label) for row, label in rows],
+    ]
+    for axis in places:
+        seen = set[str]()
+        for line, column, label in axis:
+            if label in seen:
+                raise ValueError(
+                    f"line {line}, column {column}: the label '{label}' occurs twice"
+                )
+            seen.add(label)
+    if header is not None and beside is not None:
+        for axis, others in zip(places, (beside, header), strict=True):
+            for line, column, label in axis:
+                if label not in others:
+                    raise ValueError(
+                        f"line {line}, column {column}: the label '{label}' is not "
+                        "both of a row and of a column"
+                    )
 
 
 def _read_generators(lines: Lines) -> list[list[tuple[int, ...]]]:
@@ -178,7 +230,7 @@ def _read_generators(lines: Lines) -> list[list[tuple[int, ...]]]:
     1, 2, …; what follows # is a comment.
     """
     cycles = []
-    first_points = set[int]()
+    first_points: dict[int, int] = {}  # 0 or 1, by the first line whose images do
     for number, line in lines:
         line = line.partition("#")[0]
         if not line.strip():
@@ -188,12 +240,15 @@ def _read_generators(lines: Lines) -> list[list[tuple[int, ...]]]:
                 cycles.append(parse_cycles(line))
             else:
                 cycles.append(_cycles_of_images(line))
-                first_points.add(min(map(min, cycles[-1])))
+                first = min(map(min, cycles[-1]))
+                first_points.setdefault(first, number)
         except ValueError as error:
             raise ValueError(f"line {number}, {error}") from None
         if len(first_points) > 1:
+            column = re.search(rf"\b0*{first}\b", line).start() + 1
             raise ValueError(
-                f"line {number}: images begin at 0 in one line, at 1 in another"
+                f"line {number}, column {column}: images begin at {first} here, at "
+                f"{1 - first} in line {first_points[1 - first]}"
             )
     if not cycles:
         raise ValueError("it holds no permutation")
@@ -203,6 +258,8 @@ def _read_generators(lines: Lines) -> list[list[tuple[int, ...]]]:
 def _cycles_of_images(line: str) -> list[tuple[int, ...]]:
     """Return the cycles of the permutation whose images a line lists."""
     words = [*re.finditer(r"[^\s,;]+", line)]
+    if not words:
+        raise ValueError(f"column 1: '{line.strip()}' lists no point")
     for word in words:
         if not re.fullmatch(r"[0-9]{1,9}", word[0]):
             raise ValueError(

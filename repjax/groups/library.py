@@ -86,6 +86,11 @@ def library_group(order: int, number: int) -> Group:
     return Group(entry.name, generate(generators, order)[1])
 
 
+def is_library_name(name: str) -> bool:
+    """Return whether a name is of the form "SmallGroup(16,3)", and no product."""
+    return re.fullmatch(r"SmallGroup\([0-9]+,[0-9]+\)", name) is not None
+
+
 def structure_of(name: str) -> str | None:
     """Return the structure of the group called "SmallGroup(16,3)"; None of others."""
     match = re.fullmatch(r"SmallGroup\(([0-9]+),([0-9]+)\)", name)

@@ -41,7 +41,7 @@ KNOWN = (
 _MATHIEU_11 = ("(0 1 2 3 4 5 6 7 8 9 10)", "(2 6 10 7)(3 9 4 5)")
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=2048)  # all groups of order up to 100, and others
 def build_group(name: str) -> Group:
     """Return the group called `name`; a process reads a file once.
 
@@ -55,11 +55,30 @@ def build_group(name: str) -> Group:
             file holds no group.
     """
     if is_group_file(name):
-        return read_group(Path(name), MAX_ORDER)
+        path = Path(name)
+        if name in _kept and not path.is_file():
+            return _kept[name]
+        return read_group(path, MAX_ORDER)
     group, rest = _parse_product(name, name)
     if rest:
         raise _unknown(name)
     return Group(name, group.table, group.family)
+
+
+_kept: dict[str, Group] = {}
+
+
+def keep_group(name: str, group: Group) -> None:
+    """Let `build_group` return this group for the name of a file that is gone.
+
+    Raises:
+        ValueError: a group with another table is kept under this name.
+    """
+    kept = _kept.setdefault(name, group)
+    if not np.array_equal(kept.table, group.table):
+        raise ValueError(
+            f"'{name}' was another group in other workdirs; read them one at a time"
+        )
 
 
 def display_name(name: str) -> str:

@@ -58,19 +58,20 @@ _NOT_IN_CFG: dict[str, Any] = {
         "init_scale": 0.8,
     },
 }
+_PYTORCH_EPS = 1e-8
+
 PAPER = {
     "task": _NOT_IN_CFG["task"],
     "optimizer.learning_rate": 1e-3,
     "optimizer.weight_decay": 1.0,
     "optimizer.beta1": 0.9,
     "optimizer.beta2": 0.98,
+    "optimizer.eps": _PYTORCH_EPS,
     "mlp.embed_dim": 256,
     "mlp.hidden_dim": 128,
     **flatten({"transformer": _NOT_IN_CFG["transformer"]}),
 }
 """Settings shared by all runs of the paper's Table 3; the others vary by cell."""
-
-_PYTORCH_EPS = 1e-8
 
 
 def parse_cfg(cfg: Any) -> CellConfig:

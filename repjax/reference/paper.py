@@ -9,7 +9,6 @@ which the 14 cells differ, from the cfg.json of their runs.
 
 import csv
 import io
-from collections.abc import Iterator
 from functools import lru_cache
 from importlib.resources import files
 from typing import Any
@@ -18,7 +17,7 @@ from repjax.groups import build_group
 from repjax.groups.identify import are_isomorphic
 from repjax.reference.formats import PAPER
 from repjax.settings.architectures import concerns
-from repjax.settings.config import CellConfig, flatten
+from repjax.settings.config import CellConfig
 
 
 @lru_cache
@@ -66,19 +65,22 @@ def paper_group(name: str) -> str | None:
     return None
 
 
-def unlike_paper(cell: CellConfig) -> Iterator[str]:
-    """List the differences from the paper's runs: "train_fraction 0.7, not 0.4".
+def unlike_paper(cell: CellConfig) -> dict[str, Any]:
+    """Return the paper's values of the settings in which a cell differs from it.
 
-    Empty for groups and networks that the paper does not have.
+    Compared are the task, the number of steps, the train fraction, AdamW and the sizes
+    of the network; not seeds, evaluations, checkpoints or precision. Empty for groups
+    and networks that the paper does not have.
     """
     name = paper_group(cell.group), cell.architecture
     if name not in paper_settings():
-        return
-    ours = flatten(cell.to_json())
-    for key, theirs in paper_settings()[name].items():
-        relevant = concerns(key.partition(".")[0], cell.architecture)
-        if relevant and ours[key] != theirs:
-            yield f"{key} {ours[key]}, not {theirs}"
+        return {}
+    ours = cell.flat
+    return {
+        key: theirs
+        for key, theirs in paper_settings()[name].items()
+        if concerns(key.partition(".")[0], cell.architecture) and ours[key] != theirs
+    }
 
 
 def _rows(name: str) -> list[dict[str, str]]:

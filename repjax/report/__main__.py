@@ -103,7 +103,8 @@ def main() -> None:
         ("--out", _OUT.value) if _OUT.value else ("--workdir", _WORKDIRS.value[0])
     )
     out = usable_directory(flag, name)
-    for line in missing(wanted_seeds(workdirs), [read_cell(d) for d in directories]):
+    read = [read_cell(directory) for directory in directories]
+    for line in missing(wanted_seeds(workdirs), read):
         print(f"repjax: {line}", file=sys.stderr)
 
     from repjax.engine import backend

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
+from typing import Any
 
 import numpy as np
 
@@ -53,7 +54,7 @@ class Entry:
         num_generalised: number of runs that generalised.
         whole_table: whether every pair of some runs trains.
         mixed: whether the runs' cells differ in more than their seeds or share seeds.
-        unlike_paper: settings in which some runs differ from the paper's.
+        unlike_paper: paper's values of the settings in which some runs differ from it.
     """
 
     means: dict[str, float | None]
@@ -62,7 +63,7 @@ class Entry:
     num_generalised: int
     whole_table: bool
     mixed: bool
-    unlike_paper: tuple[str, ...]
+    unlike_paper: Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -93,9 +94,14 @@ class Row:
         )
 
     def texts(self, architecture: str, metric: str) -> tuple[str, str, str]:
-        """Return our mean, the published value, and the exact one if it differs."""
+        """Return our mean, the published value, and the exact one if it differs.
+
+        The paper has a value only beside runs with its settings.
+        """
         entry = self.entries.get(architecture)
         ours = format_value(metric, entry.means[metric] if entry else None)
+        if entry is None or entry.unlike_paper:
+            return ours, DASH, ""
         published, exact = (
             paper_values().get((self.paper or "", architecture, source, metric))
             for source in ("published", "exact")
@@ -198,14 +204,16 @@ def _mean(cells: Sequence[CellResults]) -> Entry:
         num_generalised=sum(int(cell.generalised.sum()) for cell in cells),
         whole_table=any(cell.cell.whole_table for cell in cells),
         mixed=len(set(seeds)) < len(seeds) or any(other != first for other in others),
-        unlike_paper=tuple(
-            dict.fromkeys(said for cell in cells for said in unlike_paper(cell.cell))
-        ),
+        unlike_paper={
+            key: value
+            for cell in cells
+            for key, value in unlike_paper(cell.cell).items()
+        },
     )
 
 
-def notes(rows: Iterable[Row]) -> list[str]:
-    """Return notes on single entries."""
+def notes(rows: Sequence[Row]) -> list[str]:
+    """Return notes on single entries, and on the settings of the paper."""
     said = []
     for row in rows:
         for architecture, entry in row.entries.items():
@@ -222,17 +230,29 @@ def notes(rows: Iterable[Row]) -> list[str]:
                     f"count as generalised at a train accuracy of at least "
                     f"{GENERALISED:g}."
                 )
-            if entry.unlike_paper:
-                said.append(
-                    f"{where}: trained differently from the paper's runs: "
-                    f"{', '.join(entry.unlike_paper)}."
-                )
             if entry.num_diverged:
                 said.append(
                     f"{where}: {entry.num_diverged} of {entry.num_runs} runs diverged "
                     "and are left out."
                 )
-    return said
+    return said + _settings_of_paper(rows)
+
+
+def _settings_of_paper(rows: Iterable[Row]) -> list[str]:
+    """Return a line with the paper's settings where runs of its groups have others."""
+    theirs: dict[str, dict[str, Any]] = {}
+    for row in rows:
+        for architecture, entry in row.entries.items():
+            if entry.unlike_paper:
+                name = f"{row.paper}, {ARCHITECTURES[architecture].title}"
+                theirs.setdefault(name, {}).update(entry.unlike_paper)
+    if not theirs:
+        return []
+    listed = "; ".join(
+        f"{name} with {', '.join(f'{key} {value}' for key, value in differing.items())}"
+        for name, differing in theirs.items()
+    )
+    return [f"The paper's values are for its own settings only: {listed}."]
 
 
 def format_value(metric: str, value: float | None) -> str:

@@ -2,8 +2,9 @@
 
 One row per group (and point of a sweep). Shares are in percent, losses in nats, both
 rounded as in the paper; seeds.csv has all digits. The paper's value stands beside each
-mean, published → corrected where the errata touch it. Architectures that the paper does
-not have, such as bilinear networks, follow in a table of their own.
+mean over runs with its settings, published → corrected where the errata touch it.
+Architectures that the paper does not have, such as bilinear networks, follow in a table
+of their own.
 
 Columns of table3.csv: `group`, `settings` (empty unless swept), and for each A in mlp,
 transformer and any other architecture: `A_runs`, `A_generalised`, and for each metric M
@@ -43,12 +44,12 @@ COUNTED = (
 )
 BESIDE = (
     "W_a to ρ(ab): percent of variance explained; Test, Exc., Res.: losses in nats. "
-    "In brackets the paper's value: published, or published → corrected where its "
-    "errata touch it."
+    "In brackets the paper's value, beside runs with its settings: published, or "
+    "published → corrected where its errata touch it."
 )
 BELOW = (
-    "Under each mean the paper's value (dim) and, where its errata touch it, "
-    "the corrected one (green)."
+    "Under each mean of runs with its settings the paper's value (dim) and, where its "
+    "errata touch it, the corrected one (green)."
 )
 
 

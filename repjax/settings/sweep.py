@@ -4,8 +4,9 @@ import dataclasses
 import heapq
 import itertools
 import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
+from typing import Any
 
 from repjax.groups import build_group
 from repjax.settings.architectures import concerns
@@ -36,12 +37,14 @@ def expand(config: Config, typed_in: Collection[str] = ()) -> list[CellConfig]:
     """
     for group in config.groups:
         _check_group(group)
+    # Once: a thousand groups are as many settings in each of a thousand cells.
+    settings = flatten(dataclasses.asdict(config))
     cells = [
         cell
         for group, architecture in itertools.product(
             config.groups, config.architectures
         )
-        for cell in _expand_pair(config, group, architecture, typed_in)
+        for cell in _expand_pair(config, settings, group, architecture, typed_in)
     ]
     first_of_name: dict[str, CellConfig] = {}
     for cell in cells:
@@ -56,10 +59,17 @@ def expand(config: Config, typed_in: Collection[str] = ()) -> list[CellConfig]:
 
 
 def _expand_pair(
-    config: Config, group: str, architecture: str, typed_in: Collection[str]
+    config: Config,
+    base: Mapping[str, Any],
+    group: str,
+    architecture: str,
+    typed_in: Collection[str],
 ) -> Iterator[CellConfig]:
-    """Yield the cells of one group and architecture, one per point of the sweep."""
-    settings = flatten(dataclasses.asdict(config))
+    """Yield the cells of one group and architecture, one per point of the sweep.
+
+    `base` holds the settings of `config` by dotted key.
+    """
+    settings = dict(base)
     for pattern, key, value in config.overrides:
         if fnmatchcase(f"{group}/{architecture}", pattern) and key not in typed_in:
             settings[key] = value

@@ -18,6 +18,7 @@ from repjax.metrics import GENERALISED, KEY_SIMILARITY, LEARNED_SIMILARITY
 from repjax.settings.config import CellConfig
 from repjax.settings.rules import ConfigError
 from repjax.storage.files import write_atomically
+from repjax.storage.group_tables import recall_group
 
 TRAJECTORY = "trajectory.npz"
 
@@ -154,14 +155,15 @@ class CellResults:
 
         Raises:
             FileNotFoundError: if there is no trajectory.
-            ConfigError: if the file is damaged or of another kind.
+            ConfigError: if the file is damaged or of another kind, or if the cell's
+                group has changed (see `group_tables`).
         """
         path = directory / TRAJECTORY
         try:
             # Opened here: np.load leaks the file if it is not a whole archive.
             with path.open("rb") as file, np.load(file) as archive:
                 arrays = dict(archive)
-            return cls(
+            results = cls(
                 cell=CellConfig.from_json(json.loads(str(arrays["cell"]))),
                 irreps=tuple(arrays["irreps"].tolist()),
                 irrep_dims=tuple(arrays["irrep_dims"].tolist()),
@@ -176,6 +178,8 @@ class CellResults:
             raise
         except Exception as error:  # zipfile, zlib, numpy and json each have their own
             raise ConfigError(f"{path}: not a readable trajectory ({error})") from error
+        recall_group(results.cell, directory)
+        return results
 
 
 class Trajectories:

@@ -19,6 +19,7 @@ from repjax.groups import build_group
 from repjax.settings.config import CellConfig, RunSettings, shape_of
 from repjax.settings.rules import ConfigError, Kind
 from repjax.storage.files import read_json, write_json
+from repjax.storage.group_tables import recall_group
 
 MAY_CHANGE = (
     "checkpoint.every_seconds",
@@ -143,7 +144,12 @@ def title(cells: Sequence[CellConfig]) -> str:
 def round_of(directory: Path) -> Round | None:
     """Return the round that holds the cell in a folder, None if none was begun."""
     cell = CellConfig.from_json(read_json(directory / "config.json"))
-    return _find(cell, directory, _begun(directory.parent))
+    past = _find(cell, directory, _begun(directory.parent))
+    recall_group(cell, directory)
+    for other in past.cells if past is not None else ():
+        if other.name != cell.name:
+            recall_group(other, directory.parent / other.name)
+    return past
 
 
 def _find(cell: CellConfig, directory: Path, begun: Iterable[Round]) -> Round | None:

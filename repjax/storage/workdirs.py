@@ -8,6 +8,7 @@ from repjax.settings.config import CellConfig, Config
 from repjax.settings.rules import ConfigError
 from repjax.settings.sweep import expand
 from repjax.storage.files import read_json
+from repjax.storage.group_tables import recall_group
 from repjax.storage.rounds import round_of
 
 
@@ -34,9 +35,11 @@ def read_cell(directory: Path) -> CellConfig:
     """Return the settings of the cell in a folder."""
     values = read_json(directory / "config.json")
     try:
-        return CellConfig.from_json(values)
+        cell = CellConfig.from_json(values)
     except ConfigError as error:  # a group or settings that are no longer known
         raise ConfigError(f"{directory}: {error}") from None
+    recall_group(cell, directory)
+    return cell
 
 
 def parse_step(text: str) -> int:

@@ -4,9 +4,11 @@ import re
 
 import pytest
 
-from experiments import quickstart, table3
+from experiments import quickstart, small_groups, table3
 from repjax.engine.forecast import describe
+from repjax.engine.placement import frame_of
 from repjax.engine.plan import make_plan, num_parameters, show_size
+from repjax.groups import irreps
 from repjax.settings.config import from_config_dict
 from repjax.settings.sweep import expand
 from repjax.storage.rounds import group
@@ -91,3 +93,17 @@ def test_evaluations_at_the_same_step_are_counted_once():
     (cell,) = expand(from_config_dict(config))
     size = 4 * 4 * 21 * num_parameters(cell)
     assert f"snapshots: {show_size(size)} in 21 files," in describe([[cell]])
+
+
+def test_a_plan_computes_no_irreps(monkeypatch):
+    """Those of all groups of order up to 100 take minutes."""
+
+    def refuse(group):
+        raise AssertionError(f"irreps of {group.name}")
+
+    irreps.real_irreps.cache_clear()
+    monkeypatch.setattr(irreps, "_decompose_regular", refuse)
+    rounds = group(expand(from_config_dict(small_groups.get_config("12"))))
+    assert "23 cells, 184 runs" in describe(rounds)
+    for cells in rounds:
+        make_plan(frame_of([cells]).cell, 2, True, 8 * GIB)

@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 
 from repjax.groups import build_group
+from repjax.groups.direct_products import direct_factors
 from repjax.groups.facts import describe
 from repjax.groups.identify import same_groups
+from repjax.groups.library import library_group, small_groups
 
 
 def call(*arguments: str) -> subprocess.CompletedProcess:
@@ -66,6 +68,95 @@ def test_known_facts(name, simple, centre, derived, automorphisms):
 def test_other_names(name, other):
     """Orders of PSL(2,q) do not grow with q: that of q = 6 exceeds that of 7."""
     assert other in describe(build_group(name)).other_names
+
+
+@pytest.mark.parametrize(
+    ("name", "products"),
+    [
+        ("SmallGroup(4,2)", ["C2xC2", "C2^2"]),
+        ("SmallGroup(12,4)", ["D6", "C2xS3"]),
+        ("C12", ["C3xC4"]),
+        ("SmallGroup(8,2)", ["C2xC4"]),
+        ("C2^3", ["C2xC2xC2"]),
+        ("C30", ["C2xC3xC5"]),
+        ("D6xC2", ["C2xC2xS3", "C2^2xS3"]),
+        ("S3xS3", ["S3^2"]),
+        ("SmallGroup(42,2)", ["C2x(C7:C3)"]),
+        ("C2xQ8", ["SmallGroup(16,12)"]),
+        ("SmallGroup(72,46)", ["C2xS3xS3", "C2xS3^2"]),
+        ("A4xC5", ["C5xA4"]),
+    ],
+)
+def test_direct_products_are_named(name, products):
+    """Indecomposable factors, by order."""
+    assert {*products} <= {*describe(build_group(name)).other_names}
+
+
+@pytest.mark.parametrize(
+    "name", ["C1", "C9", "Q8", "SL(2,3)", "S4", "D4", "SmallGroup(16,13)", "C7:C3"]
+)
+def test_other_groups_are_no_products(name):
+    """One factor, the group itself; none of the trivial group."""
+    group = build_group(name)
+    assert [entry.order for entry in direct_factors(group)] == [group.order][
+        group.order == 1 :
+    ]
+    assert not any("x" in other for other in describe(group).other_names)
+
+
+def test_abelian_groups_are_products_of_cyclic_ones_of_prime_powers():
+    """All abelian groups of order 72: 3 of order 8 times 2 of order 9."""
+    found = {
+        tuple(sorted(factor.order for factor in direct_factors(group)))
+        for group in (library_group(72, entry.number) for entry in small_groups()[72])
+        if group.is_abelian
+    }
+    assert found == {
+        tuple(sorted(eight + nine))
+        for eight in ((8,), (2, 4), (2, 2, 2))
+        for nine in ((9,), (3, 3))
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "simple", "solvable", "derived"),
+    [
+        ("A7", True, False, 2520),
+        ("D2000", False, True, 1000),
+        ("S7", False, False, 2520),
+    ],
+)
+def test_costly_facts_of_large_groups_are_left_out_by_name(
+    name, simple, solvable, derived
+):
+    """The cheap ones are exact."""
+    facts = describe(build_group(name))
+    assert (facts.is_simple, facts.is_solvable) == (simple, solvable)
+    assert facts.derived_subgroup == derived
+    assert facts.num_automorphisms is facts.irreps is None
+
+
+def test_command_says_what_is_not_computed():
+    """In words and in JSON; --irreps computes it."""
+    done = call("A7", "C2xA5")
+    for line in (
+        "automorphisms         not computed above order 2,500; --irreps does",
+        "irreps: not computed above order 2,500; --irreps does",
+        "other names           not computed above order 1,000",
+        "other names           none (products: not computed above order 100)",
+    ):
+        assert line in done.stdout, done.stdout
+    (facts,) = json.loads(call("A7", "--json").stdout)
+    assert facts["not_computed"] == ["num_automorphisms", "irreps"]
+
+
+def test_everything_on_request(monkeypatch):
+    """As for a group within the limit."""
+    monkeypatch.setattr("repjax.groups.facts.LARGEST_COMPUTED", 10)
+    group = build_group("S4")
+    assert describe(group).irreps is None
+    facts = describe(group, everything=True)
+    assert facts.num_automorphisms == 24 and len(facts.irreps) == 5
 
 
 def test_same_groups():

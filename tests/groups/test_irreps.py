@@ -376,3 +376,12 @@ def test_one_dimensional_irreps_and_rational_characters_are_exact(name):
         whole = np.abs(irrep.character - np.rint(irrep.character)) < 1e-9
         assert (irrep.character[whole] == np.rint(irrep.character[whole])).all()
     assert (real_irreps(group)[0].matrices == 1).all()
+
+
+@pytest.mark.parametrize(
+    "name", ["C1", "C7", "C12", "D6", "S5", "A4", "Q8", "C7:C3", "SmallGroup(96,227)"]
+)
+def test_they_can_be_counted_without_being_computed(name):
+    """Classes, of which one and its inverse count once."""
+    group = build_group(name)
+    assert group.num_real_irreps == len(real_irreps(group))

@@ -8,7 +8,7 @@ import pytest
 from rich.console import Console
 
 from repjax.groups import build_group
-from repjax.reference.paper import paper_group, paper_values
+from repjax.reference.paper import paper_group, paper_settings, paper_values
 from repjax.report.means import (
     COLUMNS,
     DASH,
@@ -16,7 +16,15 @@ from repjax.report.means import (
     format_value,
     headings,
 )
-from repjax.report.table3 import csv_table, latex, markdown, print_table3, write_table3
+from repjax.report.table3 import (
+    BESIDE,
+    csv_table,
+    latex,
+    markdown,
+    print_table3,
+    write_table3,
+)
+from repjax.report.tables import table3_tables
 from repjax.settings.architectures import ARCHITECTURES
 from tests.made_up import make_cell, make_results
 
@@ -33,6 +41,13 @@ WRONG = {
 }
 
 
+def paper_cell(name, architecture="mlp", group=None, **settings):
+    """The cell of one of the paper's groups, perhaps under another name of it."""
+    theirs = paper_settings()[name, architecture]
+    settings = {key: theirs[key] for key in ("num_steps", "train_fraction")} | settings
+    return replace(make_cell(group or name, architecture), **settings)
+
+
 def results_of_paper(group, architecture, source="exact"):
     """Two runs whose means are the paper's values."""
     values = {
@@ -40,7 +55,7 @@ def results_of_paper(group, architecture, source="exact"):
         for metric in COLUMNS
     }
     spread = {metric: [0.9 * value, 1.1 * value] for metric, value in values.items()}
-    return make_results(make_cell(group, architecture), **spread)
+    return make_results(paper_cell(group, architecture), **spread)
 
 
 def read_csv(results):
@@ -80,7 +95,7 @@ def test_row_of_c113_in_the_papers_numbers():
     assert row["mlp_fve_mlp_percent_exact"] == "86.99"
     assert row["mlp_restricted_loss_exact"] == "2.24e-6"
     assert row["transformer_test_loss"] == ""
-    assert row["transformer_test_loss_published"] == "2.67e-7"
+    assert row["transformer_test_loss_published"] == ""  # no run, no settings
 
 
 GOLDEN_MARKDOWN = """\
@@ -88,8 +103,8 @@ GOLDEN_MARKDOWN = """\
 MLP Exc. | MLP Res. | Transformer runs | Transformer W_E | Transformer W_U | \
 Transformer MLP | Transformer ρ(ab) | Transformer Test | Transformer Exc. | \
 Transformer Res. |
-| C113 | – | – (99.53) | – (99.39) | – (98.05) | – (90.25 → 86.99) | – (12.03 → 11.50) \
-| – (1.63e-5) | – (5.95 → 4.76) | – (6.88e-3 → 2.24e-6) | 1/2 | 25.00 (95.18) | \
+| C113 | – | – (–) | – (–) | – (–) | – (–) | – (–) | – (–) | – (–) | – (–) | 1/2 | \
+25.00 (95.18) | \
 25.00 (99.52) | 25.00 (92.12 → 90.80) | 25.00 (16.77 → 16.58) | 3.00e-5 (2.67e-7) | \
 2.50e-1 (9.42 → 8.49) | 2.50e-1 (2.12e-2 → 6.26e-7) |
 | my_Q8 | 2/2 | 25.00 (–) | 25.00 (–) | 25.00 (–) | 25.00 (–) | 25.00 (–) | 3.00 (–) \
@@ -104,9 +119,8 @@ GOLDEN_LATEX = r"""
  & runs & $W_a$ & $W_b$ & $W_U$ & MLP & $\rho(ab)$ & Test & Exc. & Res. & runs & $W_E$ &
  $W_U$ & MLP & $\rho(ab)$ & Test & Exc. & Res. \\
 \hline
- C113 & -- & -- (99.53) & -- (99.39) & -- (98.05) & -- (90.25 $\to$ 86.99) &
- -- (12.03 $\to$ 11.50) & -- ($1.63 \times 10^{-5}$) & -- (5.95 $\to$ 4.76) &
- -- ($6.88 \times 10^{-3}$ $\to$ $2.24 \times 10^{-6}$) & 1/2 & 25.00 (95.18) &
+ C113 & -- & -- (--) & -- (--) & -- (--) & -- (--) & -- (--) & -- (--) & -- (--) &
+ -- (--) & 1/2 & 25.00 (95.18) &
  25.00 (99.52) & 25.00 (92.12 $\to$ 90.80) & 25.00 (16.77 $\to$ 16.58) &
  $3.00 \times 10^{-5}$ ($2.67 \times 10^{-7}$) &
  $2.50 \times 10^{-1}$ (9.42 $\to$ 8.49) &
@@ -120,7 +134,7 @@ GOLDEN_LATEX = r"""
 
 
 def tiny_case():
-    cell = make_cell("C113", "transformer")
+    cell = paper_cell("C113", "transformer")
     return [
         make_results(make_cell("my_Q8.csv"), test_loss=3.0),
         make_results(cell, test_loss=[2e-5, 4e-5], test_accuracy=[1.0, 0.5]),
@@ -171,7 +185,7 @@ def test_rows_are_groups_in_the_papers_order_then_others():
 
 def test_a_table_file_of_a_papers_name_stands_apart_and_beside_nothing():
     files = make_results(make_cell("tables/A5.csv"), test_loss=3.0)
-    rows = build_rows([files, make_results(make_cell("A5"), test_loss=1.0)])
+    rows = build_rows([files, make_results(paper_cell("A5"), test_loss=1.0)])
     assert [row.from_file for row in rows] == [False, True]
     named, file = (row.texts("mlp", "test_loss") for row in rows)
     assert named[0] == "1.00"
@@ -189,14 +203,61 @@ def test_the_papers_values_stand_beside_its_groups_by_any_name(tmp_path):
     np.save(tmp_path / "A5.npy", build_group("C6").table)
     names = ("A5", "PSL(2,5)", "SmallGroup(60,5)", f"{tmp_path}/mine.npy")
     published = {
-        build_rows([make_results(make_cell(name))])[0].texts("mlp", "test_loss")[1]
+        build_rows([make_results(paper_cell("A5", group=name))])[0].texts(
+            "mlp", "test_loss"
+        )[1]
         for name in names
     }
     assert published == {"1.94e-5"}
-    (other,) = build_rows([make_results(make_cell(f"{tmp_path}/A5.npy"))])
+    (other,) = build_rows([make_results(paper_cell("A5", group=f"{tmp_path}/A5.npy"))])
     assert other.texts("mlp", "test_loss")[1] == "–"
     assert paper_group("D122") is None
     assert paper_group("C59xC2") == "C118"
+
+
+def test_the_papers_values_stand_beside_runs_with_its_settings_alone():
+    """Elsewhere a dash in every layout, and one line with the paper's settings."""
+    as_paper = make_results(paper_cell("A5"))
+    cell = paper_cell("S5", train_fraction=0.7, num_steps=1000)
+    other = make_results(replace(cell, mlp=replace(cell.mlp, embed_dim=64)))
+    one_more = make_results(paper_cell("S5", "transformer", num_steps=7))
+    results = [as_paper, other, one_more]
+    a5, s5 = read_csv([*results, make_results(make_cell("Q8"))])[1::-1]
+    assert a5["mlp_fve_mlp_percent_published"] == "86.69"
+    beside = [s5[key] for key in s5 if key.endswith(("_published", "_exact"))]
+    assert len(beside) == 30 and not any(beside)
+    line = (
+        "The paper's values are for its own settings only: S5, MLP with num_steps "
+        "250000, train_fraction 0.4, mlp.embed_dim 256; S5, Transformer with num_steps "
+        "50000."
+    )
+    rows = build_rows(results)
+    console = Console(file=io.StringIO(), width=400)
+    print_table3(results, console)
+    for text in (markdown(rows), latex(rows), console.file.getvalue()):
+        assert text.count(line) == 1
+        assert "86.69" in text and "88.91" not in text  # of A5, of S5
+    a5_page, s5_page = table3_tables(results)[0].rows[::-1]
+    assert a5_page[2].note and not any(cell.note for cell in s5_page)
+    assert "The paper's" not in markdown(build_rows([as_paper])).split(BESIDE)[1]
+
+
+def test_what_is_not_of_the_training_keeps_the_papers_values():
+    """Seeds, evaluations, checkpoints and precision; AdamW's epsilon does not."""
+    cell = paper_cell("A5")
+    same = [
+        replace(cell, seeds=(77,)),
+        replace(cell, matmul_precision="default"),
+        replace(cell, evaluation=replace(cell.evaluation, num_evaluations=7)),
+        replace(cell, checkpoint=replace(cell.checkpoint, snapshots=True)),
+    ]
+    for one in same:
+        (row,) = build_rows([make_results(one)])
+        assert row.texts("mlp", "test_loss")[1] == "1.94e-5"
+    (row,) = build_rows(
+        [make_results(replace(cell, optimizer=replace(cell.optimizer, eps=1e-7)))]
+    )
+    assert row.texts("mlp", "test_loss")[1] == DASH
 
 
 def test_swept_settings_are_never_averaged():
