@@ -5,7 +5,8 @@ they had memorised and did not yet generalise, and read with shuffled elements.
 """
 
 import sys
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -32,7 +33,8 @@ def initial_params(cell: FinishedCell) -> Params:
     return {"params": ensemble.weights(ensemble.init())}
 
 
-class Memorisation(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class Memorisation:
     """When the runs of a cell had memorised and had not yet generalised.
 
     Attributes:
