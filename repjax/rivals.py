@@ -56,6 +56,8 @@ PAIRS_OF_NULLS = 2**14
 REMOVED = ("without_", "cluster_size", "subgroup_size")
 """Beginnings of the names of interventions that look at the group."""
 
+DISTANCE = "distance_irrelevance"
+
 Named = dict[str, np.ndarray]
 
 
@@ -70,9 +72,8 @@ def rivals_of(cell: FinishedCell) -> Named:
     cosets = cosets_of(group)
     place = np.random.default_rng(SEED).permutation(group.order)
     found = explain(cell, params, cosets, certified=True)
-    found |= over_snapshots(cell, cosets) | change(
-        cell, params, cosets, max_pairs=MAX_PAIRS
-    )
+    found |= over_snapshots(cell, cosets)
+    found |= change(cell, params, cosets, max_pairs=MAX_PAIRS)
     initial = initial_params(cell)
     nulls = {
         "initial": explain(cell, initial, cosets) | change(cell, initial, cosets),
@@ -89,8 +90,6 @@ def rivals_of(cell: FinishedCell) -> Named:
     orders = np.asarray(known.member) * np.asarray(known.orders)
     orders = orders.max(axis=1, initial=0)
     found["subgroup_order"] = np.tile(orders, (cell.results.num_runs, 1))
-    if group.family and group.family[0] == "C" and group.order > 1:
-        found |= _over_runs(_clock(model), params, cell.basis, None)
     return found
 
 
@@ -102,6 +101,8 @@ def explain(
     certified: bool = False,
 ) -> Named:
     """Return the shares of logits and neurons, and idealised networks, of all runs.
+
+    For cyclic groups also the measures of clocks and pizzas.
 
     Args:
         cell: what they were trained on.
@@ -117,6 +118,12 @@ def explain(
     found = _over_runs(_explain(cell.model), params, basis, cosets)
     if cell.results.cell.architecture == "mlp" and cell.results.cell.task == "a*b":
         found |= rho_sets_of(cell, params, place, certified)
+    family = cell.group.family
+    if family and family[0] == "C" and cell.group.order > 1:
+        measures = _over_runs(_clock(cell.model), params, basis, None)
+        if place is not None:  # gradients look at no group
+            measures = {DISTANCE: measures[DISTANCE]}
+        found |= measures
     return found
 
 

@@ -94,7 +94,10 @@ def test_shares_are_those_of_the_trajectory(workdir):
 def test_what_a_network_or_group_lacks_is_absent(workdir):
     """A cyclic group of prime order has no subgroups, a transformer no ρ-sets."""
     cyclic = of(workdir, "C5_mlp")
-    assert np.isfinite(cyclic["distance_irrelevance"]).all()
+    for null in ("", "initial_", "shuffled_"):
+        assert np.isfinite(cyclic[f"{null}distance_irrelevance"]).all()
+    assert "initial_gradient_symmetricity" in cyclic
+    assert "shuffled_gradient_symmetricity" not in cyclic
     assert np.isnan(cyclic["coset_accuracy"]).all()
     assert np.isnan(cyclic["shuffled_coset_share"]).all()
     assert np.isnan(cyclic["rho_set_accuracy"]).all()

@@ -88,20 +88,24 @@ def null_values(story: Story, null: str, name: str) -> np.ndarray:
     return values_of(story, f"{null}_{name}")
 
 
-def coset_orders(story: Story, run: int) -> np.ndarray:
-    """Return the order of the largest subgroup of each live neuron, increasing."""
-    assert story.rivals is not None
-    orders = story.rivals.get("coset_order")
-    return np.zeros(0) if orders is None else np.sort(orders[run][orders[run] > 0])
+def median_orders(story: Story, prefix: str = "") -> np.ndarray:
+    """Return the median order of the live neurons' largest subgroups, by run.
+
+    NaN without live neurons; `prefix` is "initial_" and the like for nulls.
+    """
+    orders = values_of(story, f"{prefix}coset_order")
+    if orders.ndim < 2:
+        return orders
+    # Neurons that are off have order 0.
+    live = (row[row > 0] for row in orders)
+    return np.array([np.median(row) if row.size else np.nan for row in live])
 
 
 def _runs(story: Story) -> Table:
     """Return a row for each run: shares of logits and of neurons."""
     names = {**SHARES, **NEURONS}
-    rows = []
+    rows, orders = [], median_orders(story)
     for run, seed in enumerate(story.results.cell.seeds):
-        orders = coset_orders(story, run)
-        median = np.median(orders) if len(orders) else np.nan
         rows.append(
             [
                 Cell(str(seed), seed),
@@ -109,7 +113,7 @@ def _runs(story: Story) -> Table:
                 decimal(values_of(story, "equivariance_spread")[run], 4),
                 *(percent(values_of(story, name)[run]) for name in NEURONS),
                 step(values_of(story, "live")[run]),
-                step(median),
+                step(orders[run]),
             ]
         )
     columns = [
@@ -138,6 +142,11 @@ def _nulls(story: Story) -> Table:
     for name, title in chain(SHARES.items(), NEURONS.items()):
         medians = (_median(values_of(story, name)), *_medians_of_nulls(story, name))
         rows.append([Cell(title), *map(percent, medians)])
+    spread = "equivariance_spread"
+    medians = (_median(values_of(story, spread)), *_medians_of_nulls(story, spread))
+    rows.append([Cell("spread"), *(decimal(median, 4) for median in medians)])
+    orders = (median_orders(story, f"{null}_" if null else "") for null in ("", *NULLS))
+    rows.append([Cell("median order"), *(step(_median(each)) for each in orders)])
     return Table(
         "Shares beside their nulls, medians over runs, %",
         ["Share", "trained", *NULLS.values()],
@@ -317,12 +326,20 @@ def _clock(story: Story) -> Table:
         ]
         for run, seed in enumerate(story.results.cell.seeds)
     ]
+    rows += [
+        [
+            Cell(title),
+            *(decimal(_median(null_values(story, null, name))) for name in known),
+        ]
+        for null, title in NULLS.items()
+    ]
     return Table(
-        "Clock or pizza",
+        "Clock or pizza, by run, and medians of nulls",
         ["Seed", *known.values()],
         rows if known else [],
         "Zhong et al. report 0.17 and 0.99 for their pizza, 0.85 and 0.33 for their "
-        "clock; gradients of two embeddings with unrelated coordinates say nothing.",
+        "clock; gradients of two embeddings with unrelated coordinates say nothing. "
+        "Gradients look at no group: shuffling its elements has no meaning there.",
     )
 
 
