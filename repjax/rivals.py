@@ -17,8 +17,7 @@ from repjax.analysis.evaluate import logit_similarity
 from repjax.analysis.explained import explained_shares
 from repjax.analysis.passes import sum_over_pairs
 from repjax.dissection import FinishedCell
-from repjax.engine.parts import build_ensemble
-from repjax.explanations.certified import certify
+from repjax.explanations.certified import certified_accuracy, certify
 from repjax.explanations.clock_pizza import clock_or_pizza
 from repjax.explanations.coset_networks import coset_performance
 from repjax.explanations.cosets import Cosets, build_cosets, no_cosets
@@ -27,25 +26,37 @@ from repjax.explanations.idealised import (
     gcr_performance,
     performance_of_function,
 )
-from repjax.explanations.interventions import intervene
+from repjax.explanations.interventions import MAX_PAIRS, intervene
 from repjax.explanations.neurons import describe_neurons
 from repjax.explanations.rho_sets import fit_rho_sets, logits_of_sets
 from repjax.groups import Group
 from repjax.groups.subgroups import TooManySubgroups
-from repjax.metrics import EXPLAINED, KEY_SIMILARITY, MEMORISED
+from repjax.metrics import EXPLAINED, KEY_SIMILARITY
 from repjax.models import Model, Transformer
+from repjax.nulls import (
+    initial_params,
+    memorisation,
+    memorised_params,
+    shuffle_basis,
+    shuffle_cosets,
+)
 from repjax.typing import Array, Params
 
 SEED = 0
 """Of the shuffle of elements, of noise and of sampled triples."""
 
-LARGEST_COSET_NULL = 256
-"""Largest order of a group whose coset networks are built under the nulls too."""
-
 MAX_ELEMENTS_FOR_SUBGROUPS = 2_000
 """Largest order of a group whose subgroups are looked for unasked."""
 
 NEURON_SHARES = ("pure_a", "pure_b", "pure_u", "coset_left", "coset_right")
+
+PAIRS_OF_NULLS = 2**14
+"""Pairs over which interventions are measured under nulls, at most; S5 has 14,400."""
+
+REMOVED = ("without_", "cluster_size", "subgroup_size")
+"""Beginnings of the names of interventions that look at the group."""
+
+DISTANCE = "distance_irrelevance"
 
 Named = dict[str, np.ndarray]
 
@@ -57,32 +68,28 @@ def rivals_of(cell: FinishedCell) -> Named:
     coset networks without a list of subgroups, ρ-sets of anything but an MLP, clock
     and pizza of groups that are not cyclic.
     """
-    params, model, basis = cell.params(), cell.model, cell.basis
-    cosets = cosets_of(cell.group)
-    place = np.random.default_rng(SEED).permutation(cell.group.order)
-    found = explain(cell, params, cosets, cosets, certified=True)
-    along = over_snapshots(cell, cosets)
-    # Coset networks of large groups take seconds each.
-    of_nulls = cosets if model.order <= LARGEST_COSET_NULL else None
+    params, model, group = cell.params(), cell.model, cell.group
+    cosets = cosets_of(group)
+    place = np.random.default_rng(SEED).permutation(group.order)
+    found = explain(cell, params, cosets, certified=True)
+    found |= over_snapshots(cell, cosets)
+    found |= change(cell, params, cosets, max_pairs=MAX_PAIRS)
+    initial = initial_params(cell)
     nulls = {
-        "initial": explain(cell, initial_params(cell), cosets, of_nulls),
-        "shuffled": explain(cell, params, cosets, of_nulls, place),
-        "memorised": when_memorised(cell, cosets, of_nulls),
+        "initial": explain(cell, initial, cosets) | change(cell, initial, cosets),
+        "shuffled": explain(cell, params, cosets, place)
+        | change(cell, params, cosets, place),
+        "memorised": when_memorised(cell, cosets),
     }
     found |= {
         f"{null}_{name}": values
         for null, under in nulls.items()
         for name, values in under.items()
     }
-    found |= along
-    changed = no_cosets(model.order) if cosets is None else cosets
-    found |= _over_runs(_intervene(model), params, basis, changed)
-    orders = (np.asarray(changed.member) * np.asarray(changed.orders)).max(
-        axis=1, initial=0
-    )
+    known = no_cosets(model.order) if cosets is None else cosets
+    orders = np.asarray(known.member) * np.asarray(known.orders)
+    orders = orders.max(axis=1, initial=0)
     found["subgroup_order"] = np.tile(orders, (cell.results.num_runs, 1))
-    if cell.group.family and cell.group.family[0] == "C" and cell.group.order > 1:
-        found |= _over_runs(_clock(model), params, basis, None)
     return found
 
 
@@ -90,35 +97,81 @@ def explain(
     cell: FinishedCell,
     params: Params,
     cosets: Cosets | None,
-    of_networks: Cosets | None,
     place: np.ndarray | None = None,
     certified: bool = False,
 ) -> Named:
     """Return the shares of logits and neurons, and idealised networks, of all runs.
 
+    For cyclic groups also the measures of clocks and pizzas.
+
     Args:
         cell: what they were trained on.
         params: their weights, or others of their shapes.
         cosets: of all subgroups, if they are known.
-        of_networks: cosets of idealised networks, if they are wanted.
         place: new name of each element, if elements are shuffled.
-        certified: whether to certify networks of ρ-sets.
+        certified: whether to measure the times of certificates too.
     """
     basis = cell.basis
     if place is not None:
         basis = shuffle_basis(basis, place)
-        cosets, of_networks = (
-            None if of is None else shuffle_cosets(of, place)
-            for of in (cosets, of_networks)
-        )
-    found = _over_runs(_explain(cell.model), params, basis, (cosets, of_networks))
-    if "coset_accuracy" in found:  # without neurons on cosets it is the network itself
-        none = ~(found["coset_left"] + found["coset_right"] > 0)
-        for of in ("accuracy", "loss", "share"):
-            found[f"coset_{of}"] = np.where(none, np.nan, found[f"coset_{of}"])
+        cosets = None if cosets is None else shuffle_cosets(cosets, place)
+    found = _over_runs(_explain(cell.model), params, basis, cosets)
     if cell.results.cell.architecture == "mlp" and cell.results.cell.task == "a*b":
         found |= rho_sets_of(cell, params, place, certified)
+    family = cell.group.family
+    if family and family[0] == "C" and cell.group.order > 1:
+        measures = _over_runs(_clock(cell.model), params, basis, None)
+        if place is not None:  # gradients look at no group
+            measures = {DISTANCE: measures[DISTANCE]}
+        found |= measures
     return found
+
+
+def change(
+    cell: FinishedCell,
+    params: Params,
+    cosets: Cosets | None,
+    place: np.ndarray | None = None,
+    max_pairs: int = PAIRS_OF_NULLS,
+) -> Named:
+    """Return the outcomes of interventions in all runs; the arguments as of `explain`.
+
+    With elements shuffled, only of the removals: irreps and subgroups are those of the
+    shuffled group, labels those of the true one. The others never look at a group.
+    """
+    basis = cell.basis
+    cosets = no_cosets(cell.model.order) if cosets is None else cosets
+    # One program for runs and nulls wherever both have all pairs.
+    kernel = _intervene(cell.model, min(max_pairs, cell.model.order**2))
+    if place is None:
+        return _over_runs(kernel, params, basis, cosets)
+    basis = shuffle_basis(basis, place).replace(labels=basis.labels)
+    found = _over_runs(kernel, params, basis, shuffle_cosets(cosets, place))
+    return {name: values for name, values in found.items() if name.startswith(REMOVED)}
+
+
+def when_memorised(cell: FinishedCell, cosets: Cosets | None) -> Named:
+    """Return what `explain` and `change` find at the first step of memorisation.
+
+    Only shares of the logits, from the trajectory, and `seconds`, an estimate, if the
+    weights of that step would take too long to train again. NaN for a run that had
+    generalised by then, or whose past was not measured.
+    """
+    past = memorisation(cell)
+    params = memorised_params(cell, past)
+    if params is not None:
+        found = explain(cell, params, cosets) | change(cell, params, cosets)
+    else:
+        run = np.arange(cell.results.num_runs)
+        metrics = cell.results.metrics
+        found = {name: metrics[name][run, past.index] for name in EXPLAINED}
+        found["seconds"] = np.full(len(run), past.seconds)
+
+    def blank(values):
+        shape = (-1,) + (1,) * (values.ndim - 1)
+        return np.where(past.found.reshape(shape), values, np.nan)
+
+    return {name: blank(values) for name, values in found.items()}
 
 
 def cosets_of(group: Group) -> Cosets | None:
@@ -129,47 +182,6 @@ def cosets_of(group: Group) -> Cosets | None:
         return build_cosets(group)
     except TooManySubgroups:
         return None
-
-
-def initial_params(cell: FinishedCell) -> Params:
-    """Return the weights from which the runs of a cell began.
-
-    Of imported networks those that our initialisation gives for their seeds.
-    """
-    ensemble: Any = build_ensemble([cell.results.cell])
-    return {"params": ensemble.weights(ensemble.init())}
-
-
-def when_memorised(
-    cell: FinishedCell, cosets: Cosets | None, of_networks: Cosets | None
-) -> Named:
-    """Return what `explain` finds at the first step of memorisation, by snapshots.
-
-    Without these only the shares of the logits, from the trajectory. NaN for a run that
-    had generalised by then, or whose past was not measured.
-    """
-    results = cell.results
-    memorised = results.metrics["train_accuracy"] >= MEMORISED
-    first = memorised.argmax(axis=1)
-    run = np.arange(results.num_runs)
-    generalised = results.has_generalised[run, first]
-    valid = memorised.any(axis=1) & ~generalised & (first < len(results.steps) - 1)
-    steps = results.steps[first]
-    if {*steps.tolist()} <= {*cell.snapshots()}:
-        networks = [
-            jax.tree.map(lambda x, k=k: x[k], cell.snapshot(int(step)))
-            for k, step in enumerate(steps)
-        ]
-        params = jax.tree.map(lambda *x: np.stack(x), *networks)
-        found = explain(cell, params, cosets, of_networks)
-    else:
-        found = {name: results.metrics[name][run, first] for name in EXPLAINED}
-
-    def blank(values):
-        shape = (len(valid),) + (1,) * (values.ndim - 1)
-        return np.where(valid.reshape(shape), values, np.nan)
-
-    return {name: blank(values) for name, values in found.items()}
 
 
 def over_snapshots(cell: FinishedCell, cosets: Cosets | None) -> Named:
@@ -188,26 +200,6 @@ def over_snapshots(cell: FinishedCell, cosets: Cosets | None) -> Named:
         f"snapshot_{name}": np.stack([each[name] for each in described], axis=1)
         for name in NEURON_SHARES
     } | {"snapshot_steps": np.tile(steps, (cell.results.num_runs, 1))}
-
-
-def shuffle_basis(basis: Basis, place: np.ndarray) -> Basis:
-    """Return the basis of the same group, element g renamed to `place[g]`."""
-    back = np.argsort(place)
-    new = jnp.asarray(place, jnp.int32)
-    grid = np.ix_(back, back)
-    return basis.replace(
-        fourier=basis.fourier[back],
-        characters=basis.characters[:, back],
-        labels=new[basis.labels[grid]],
-        product=new[basis.product[grid]],
-        class_of=basis.class_of[back],
-    )
-
-
-def shuffle_cosets(cosets: Cosets, place: np.ndarray) -> Cosets:
-    """Return the cosets of the same group, element g renamed to `place[g]`."""
-    back = np.argsort(place)
-    return cosets.replace(right=cosets.right[:, back], left=cosets.left[:, back])
 
 
 def rho_sets_of(
@@ -244,6 +236,9 @@ def rho_sets_of(
                 "certified_seconds": known * found.seconds,
                 "brute_force_seconds": known * found.brute_force_seconds,
             }
+        else:
+            accuracy = certified_accuracy(group, fit.sets, left, right, above)
+            row["certified_accuracy"] = known * accuracy
         rows.append(row)
     by_name = {name: np.array([row[name] for row in rows]) for name in rows[0]}
     fitted = by_name.pop("known")
@@ -287,20 +282,17 @@ def _explain(model: Model) -> Callable:
     """One pass over pairs for shares, neurons and idealised networks together."""
 
     def explain(params, basis, cosets):
-        of_neurons, of_networks = cosets
         sums = sum_over_pairs(model, params, basis)
         key = (logit_similarity(sums, basis) > KEY_SIMILARITY).at[TRIVIAL].set(False)
         networks = {
             "gcr": gcr_performance(sums, basis, key),
             "equivariant": equivariant_performance(sums, basis),
         }
-        if of_networks is not None and not isinstance(model, Transformer):
-            networks["coset"] = coset_performance(
-                model, params, basis, of_networks.right, of_networks.left
-            )
+        if cosets is not None and not isinstance(model, Transformer):
+            networks["coset"] = coset_performance(model, params, basis, cosets)
         found = explained_shares(sums, basis)
-        if of_neurons is not None:
-            found |= _neurons(model, params, basis, of_neurons)
+        if cosets is not None:
+            found |= _neurons(model, params, basis, cosets)
         return found | {
             f"{name}_{of}": x
             for name, each in networks.items()
@@ -330,9 +322,10 @@ def _perform(model: Model) -> Callable:
 
 
 @lru_cache(maxsize=8)
-def _intervene(model: Model) -> Callable:
+def _intervene(model: Model, max_pairs: int) -> Callable:
     def change(params, basis, cosets):
-        return intervene(model, params, basis, cosets, jax.random.key(SEED))
+        key = jax.random.key(SEED)
+        return intervene(model, params, basis, cosets, key, max_pairs)
 
     return _program(change)
 

@@ -37,7 +37,8 @@ MAY_IMPORT = {
     "report": "metrics groups settings storage statistics reference command_line",
     # From checkpoints to what a report tells of single networks.
     "dissection": "metrics groups models training analysis storage engine report",
-    "rivals": "typing metrics groups models analysis explanations engine dissection",
+    "nulls": "typing metrics analysis explanations engine dissection",
+    "rivals": "typing metrics groups models analysis explanations dissection nulls",
 }
 # Programs: each may import every room above, none may be imported.
 PROGRAMS = (

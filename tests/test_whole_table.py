@@ -110,7 +110,7 @@ def test_what_is_blank_is_not_measured_again(trained, monkeypatch):
 
 
 def test_no_run_has_memorised_but_not_generalised(trained):
-    found = when_memorised(FinishedCell(trained / WHOLE), None, None)
+    found = when_memorised(FinishedCell(trained / WHOLE), None)
     assert np.isnan(found["fve_class"]).all()
 
 

@@ -13,8 +13,7 @@ import numpy as np
 
 from repjax.analysis.basis import Basis, power_by_irrep
 from repjax.analysis.memory import rows_at_once
-from repjax.explanations.cosets import Cosets
-from repjax.explanations.neurons import coset_variance
+from repjax.explanations.cosets import Cosets, variance_within
 from repjax.metrics import COSET_VARIANCE, NEURON_POWER
 from repjax.models import Bilinear, Model, Transformer
 from repjax.models.lookup import Tables, lookup
@@ -34,11 +33,12 @@ def intervene(
     basis: Basis,
     cosets: Cosets,
     key: Key[Array, ""],
+    max_pairs: int = MAX_PAIRS,
 ) -> dict[str, Array]:
     """Return accuracy in [0, 1] and loss in nats over pairs after each change.
 
-    Over all pairs, or for groups of more than 256 elements over a fixed sample of
-    about `MAX_PAIRS`: all pairs of some elements a.
+    Over all pairs, or for large groups (with `MAX_PAIRS` of more than 256 elements)
+    over a fixed sample of about `max_pairs`: all pairs of some elements a.
 
     Every name below comes with the endings `_accuracy` and `_loss`. A and B are what
     neurons receive from a and from b, of which a transformer has no exact equal: there
@@ -74,11 +74,12 @@ def intervene(
             sets of subgroups to remove together.
         key: random key of the noise. The same key gives the same noise, however pairs
             are divided into blocks.
+        max_pairs: pairs over which an outcome is measured, at most.
     """
     left, right = model.apply(params, method="neuron_inputs")
     clusters = best_irrep(left, basis)
-    constant = constant_on_cosets(left, right, cosets)
-    measure = _over_pairs(model, params, basis)
+    constant = constant_on_cosets(left, right, basis, cosets)
+    measure = _over_pairs(model, params, basis, max_pairs)
     outcomes = _of_whole_tables(model, params, measure)
     outcomes |= _of_neurons(model, params, measure, key)
     unchanged = outcomes["unchanged"]
@@ -109,13 +110,13 @@ def intervene(
     }
 
 
-def rows_measured(order: int) -> Int[np.ndarray, " row"]:
+def rows_measured(order: int, max_pairs: int = MAX_PAIRS) -> Int[np.ndarray, " row"]:
     """Return the elements a whose pairs are measured: all, or a fixed random sample.
 
     Of S6, 91 of 720, which puts an accuracy of one half within 0.4 points.
     """
     shuffled = np.random.default_rng(0).permutation(order)
-    return np.sort(shuffled[: max(1, MAX_PAIRS // order)]).astype(np.int32)
+    return np.sort(shuffled[: max(1, max_pairs // order)]).astype(np.int32)
 
 
 def best_irrep(
@@ -130,6 +131,7 @@ def best_irrep(
 def constant_on_cosets(
     left: Float[Array, "group hidden"],
     right: Float[Array, "group hidden"],
+    basis: Basis,
     cosets: Cosets,
 ) -> Bool[Array, "class hidden"]:
     """Return whether a live neuron is constant on cosets of a subgroup of each class.
@@ -138,14 +140,12 @@ def constant_on_cosets(
     subgroup, and what it receives from b on left cosets of a conjugate subgroup.
     """
 
-    def is_constant(received, of_all):
-        def by_subgroup(subgroup):
-            return coset_variance(received, *subgroup) < COSET_VARIANCE
-
-        found = jax.lax.map(by_subgroup, (of_all, cosets.orders))
+    def is_constant(received, moved):
+        found = variance_within(received, moved, cosets) < COSET_VARIANCE
         return cosets.member @ found.astype(jnp.float32) > 0
 
-    from_a, from_b = is_constant(left, cosets.right), is_constant(right, cosets.left)
+    from_a = is_constant(left, basis.product)
+    from_b = is_constant(right, basis.product.T)
     return from_a & from_b & _is_live(left)
 
 
@@ -154,12 +154,12 @@ def _is_live(left: Float[Array, "group hidden"]) -> Bool[Array, "1 hidden"]:
 
 
 def _over_pairs(
-    model: Model, params: Params, basis: Basis
+    model: Model, params: Params, basis: Basis, max_pairs: int
 ) -> Callable[[Logits], Outcome]:
     """Return a function from logits of pairs to accuracy and loss, block by block."""
     order = model.order
     width = model.apply(params, method="unembedding").shape[0]
-    visited = jnp.asarray(rows_measured(order))
+    visited = jnp.asarray(rows_measured(order, max_pairs))
     count = len(visited)
     rows = min(count, rows_at_once(order, width, jax.default_backend() == "cpu"))
     starts = jnp.arange(0, count, rows)

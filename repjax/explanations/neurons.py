@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from repjax.analysis.basis import Basis, power_by_irrep
-from repjax.explanations.cosets import Cosets
+from repjax.explanations.cosets import Cosets, variance_within
 from repjax.metrics import COSET_VARIANCE, NEURON_POWER, PURE
 from repjax.typing import Array, Bool, Float, Int
 
@@ -36,8 +36,8 @@ def describe_neurons(
         `multiplicity`, the number of live neurons of which it is the best.
     """
     live = jnp.sum(received_a**2, axis=0) >= NEURON_POWER
-    order_left = largest_subgroup(received_a, cosets.right, cosets.orders)
-    order_right = largest_subgroup(received_b, cosets.left, cosets.orders)
+    order_left = largest_subgroup(received_a, basis.product, cosets)
+    order_right = largest_subgroup(received_b, basis.product.T, cosets)
     best = jnp.argmax(power_by_irrep(received_a, basis), axis=0)
     num_irreps = basis.member.shape[0]
 
@@ -66,35 +66,14 @@ def is_pure(
 
 def largest_subgroup(
     functions: Float[Array, "group hidden"],
-    cosets: Int[Array, "subgroup group"],
-    orders: Int[Array, " subgroup"],
+    moved: Int[Array, "group group"],
+    cosets: Cosets,
 ) -> Int[Array, " hidden"]:
     """Return the order of the largest subgroup on whose cosets each neuron is constant.
 
     Constant: the variance within cosets is below `COSET_VARIANCE` of the whole. 1 if
-    there is no such subgroup among those given.
+    there is no such subgroup. The arguments are those of `variance_within`.
     """
-
-    def visit(largest, subgroup):
-        coset, order = subgroup
-        constant = coset_variance(functions, coset, order) < COSET_VARIANCE
-        return jnp.where(constant, jnp.maximum(largest, order), largest), None
-
-    none = jnp.ones(functions.shape[1], jnp.int32)
-    return jax.lax.scan(visit, none, (cosets, orders))[0]
-
-
-def coset_variance(
-    functions: Float[Array, "group hidden"],
-    coset: Int[Array, " group"],
-    order: Int[Array, ""],
-) -> Float[Array, " hidden"]:
-    """Return the mean variance within cosets over the variance, in [0, 1].
-
-    Population variances, as in Stander et al. 2024; 0 for a constant function.
-    """
-    centred = functions - jnp.mean(functions, axis=0, keepdims=True)
-    sums = jax.ops.segment_sum(centred, coset, functions.shape[0])
-    total = jnp.sum(centred**2, axis=0)
-    between = jnp.sum(sums**2, axis=0) / order
-    return jnp.where(total > 0, 1 - between / jnp.where(total > 0, total, 1.0), 0.0)
+    constant = variance_within(functions, moved, cosets) < COSET_VARIANCE
+    orders = jnp.where(constant, cosets.orders[:, None], 1)
+    return jnp.max(orders, axis=0, initial=1)

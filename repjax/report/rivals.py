@@ -1,6 +1,7 @@
 """Rival explanations of the runs of one cell, as tables: "Which explanation?"."""
 
 from collections.abc import Mapping
+from functools import partial
 from itertools import chain
 
 import numpy as np
@@ -87,20 +88,24 @@ def null_values(story: Story, null: str, name: str) -> np.ndarray:
     return values_of(story, f"{null}_{name}")
 
 
-def coset_orders(story: Story, run: int) -> np.ndarray:
-    """Return the order of the largest subgroup of each live neuron, increasing."""
-    assert story.rivals is not None
-    orders = story.rivals.get("coset_order")
-    return np.zeros(0) if orders is None else np.sort(orders[run][orders[run] > 0])
+def median_orders(story: Story, prefix: str = "") -> np.ndarray:
+    """Return the median order of the live neurons' largest subgroups, by run.
+
+    NaN without live neurons; `prefix` is "initial_" and the like for nulls.
+    """
+    orders = values_of(story, f"{prefix}coset_order")
+    if orders.ndim < 2:
+        return orders
+    # Neurons that are off have order 0.
+    live = (row[row > 0] for row in orders)
+    return np.array([np.median(row) if row.size else np.nan for row in live])
 
 
 def _runs(story: Story) -> Table:
     """Return a row for each run: shares of logits and of neurons."""
     names = {**SHARES, **NEURONS}
-    rows = []
+    rows, orders = [], median_orders(story)
     for run, seed in enumerate(story.results.cell.seeds):
-        orders = coset_orders(story, run)
-        median = np.median(orders) if len(orders) else np.nan
         rows.append(
             [
                 Cell(str(seed), seed),
@@ -108,7 +113,7 @@ def _runs(story: Story) -> Table:
                 decimal(values_of(story, "equivariance_spread")[run], 4),
                 *(percent(values_of(story, name)[run]) for name in NEURONS),
                 step(values_of(story, "live")[run]),
-                step(median),
+                step(orders[run]),
             ]
         )
     columns = [
@@ -135,61 +140,55 @@ def _nulls(story: Story) -> Table:
     """Return a row for each quantity: its median, and its median under each null."""
     rows = []
     for name, title in chain(SHARES.items(), NEURONS.items()):
-        medians = [_median(null_values(story, null, name)) for null in NULLS]
-        rows.append(
-            [
-                Cell(title),
-                percent(_median(values_of(story, name))),
-                *map(percent, medians),
-            ]
-        )
+        medians = (_median(values_of(story, name)), *_medians_of_nulls(story, name))
+        rows.append([Cell(title), *map(percent, medians)])
+    spread = "equivariance_spread"
+    medians = (_median(values_of(story, spread)), *_medians_of_nulls(story, spread))
+    rows.append([Cell("spread"), *(decimal(median, 4) for median in medians)])
+    orders = (median_orders(story, f"{null}_" if null else "") for null in ("", *NULLS))
+    rows.append([Cell("median order"), *(step(_median(each)) for each in orders)])
     return Table(
         "Shares beside their nulls, medians over runs, %",
         ["Share", "trained", *NULLS.values()],
         rows,
         "At initialisation; when the network had memorised and did not yet "
-        "generalise; and trained, with the elements of the group shuffled.",
+        "generalise; and trained, with the elements of the group shuffled. "
+        + _not_memorised(story),
     )
+
+
+MEASURES = {"share": "share of logits, %", "accuracy": "accuracy, %", "loss": "loss"}
+"""Measures of an idealised network."""
 
 
 def _ideal(story: Story) -> Table:
-    """Return a row for each idealised network: medians over runs."""
+    """Return a row for each measure of an idealised network, beside its nulls."""
     rows = []
     for name, title in NETWORKS.items():
-        accuracy = values_of(story, f"{name}_accuracy")
-        if not np.isfinite(accuracy).any():
+        if not np.isfinite(values_of(story, f"{name}_accuracy")).any():
             continue
-        certified = name == "rho_set"
-        rows.append(
-            [
-                Cell(title),
-                percent(_median(values_of(story, f"{name}_share"))),
-                *(
-                    percent(_median(null_values(story, null, f"{name}_share")))
-                    for null in NULLS
-                ),
-                percent(_median(accuracy)),
-                percent(np.nanmin(accuracy)),
-                number("loss", _median(values_of(story, f"{name}_loss"))),
-                percent(_median(values_of(story, "certified_accuracy")))
-                if certified
-                else percent(None),
-            ]
-        )
+        measures = {f"{name}_{of}": label for of, label in MEASURES.items()}
+        if name == "rho_set":
+            measures["certified_accuracy"] = "certified, %"
+        for measure, label in measures.items():
+            values = values_of(story, measure)
+            is_loss = measure.endswith("loss")
+            worst = _extreme(values, largest=is_loss)
+            medians = (_median(values), worst, *_medians_of_nulls(story, measure))
+            show = partial(number, "loss") if is_loss else percent
+            rows.append([Cell(title), Cell(label), *map(show, medians)])
     return Table(
         "Idealised networks, medians over runs",
-        [
-            "Network",
-            "share of logits, %",
-            *NULLS.values(),
-            "accuracy, %",
-            "lowest, %",
-            "loss",
-            "certified, %",
-        ],
+        ["Network", "measure", "trained", "worst run", *NULLS.values()],
         rows,
-        _certified(story),
+        f"{_certified(story)} {_BLANK_COSETS} {_not_memorised(story)}".strip(),
     )
+
+
+_BLANK_COSETS = (
+    "Cosets: no value where no neuron is constant on any, as the network is then "
+    "its own idealisation."
+)
 
 
 def _certified(story: Story) -> str:
@@ -205,8 +204,20 @@ def _certified(story: Story) -> str:
     )
 
 
+def _not_memorised(story: Story) -> str:
+    """Return why there are no weights of memorisation; empty if there are."""
+    seconds = null_values(story, "memorised", "seconds")
+    if not np.isfinite(seconds).any():
+        return ""
+    return (
+        "Memorised: the weights of that step were not kept, and training again up to "
+        f"it would take about {np.nanmax(seconds):.0f} s, too long for a report; train "
+        "with --config.checkpoint.snapshots=True."
+    )
+
+
 def _interventions(story: Story) -> Table:
-    """Return a row for each intervention: accuracy, and what is predicted."""
+    """Return a row for each intervention: accuracy, nulls, and what is predicted."""
     rows = []
     for name, title in INTERVENTIONS.items():
         accuracy = values_of(story, f"{name}_accuracy")
@@ -215,40 +226,38 @@ def _interventions(story: Story) -> Table:
                 Cell(story.predictions.get(name, {}).get(of, "–"))
                 for of in ("gcr", "cosets", "rho_sets")
             ]
-            rows.append([Cell(title), percent(_median(accuracy)), *predicted])
+            nulls = _medians_of_nulls(story, f"{name}_accuracy")
+            medians = map(percent, (_median(accuracy), *nulls))
+            rows.append([Cell(title), *medians, *predicted])
     return Table(
         "Interventions: median accuracy, and what each explanation predicts",
-        ["Intervention", "accuracy, %", "GCR", "cosets", "ρ-sets"],
+        ["Intervention", "trained, %", *NULLS.values(), "GCR", "cosets", "ρ-sets"],
         rows,
+        "None of these looks at the group: elements shuffled have no meaning here. "
+        + _not_memorised(story),
     )
 
 
 def _without_irreps(story: Story) -> Table:
-    """Return a row for each irrep with neurons: accuracy without it or them."""
+    """Return rows for each irrep with neurons: accuracy without its part, or them."""
     sizes = values_of(story, "cluster_size")
     rows = []
-    if sizes.ndim == 2:
-        irrep, cluster = (
-            values_of(story, f"without_{part}_accuracy")
-            for part in ("irrep", "cluster")
-        )
-        for k, name in enumerate(story.results.irreps):
-            uses = sizes[:, k] > 0
-            if uses.any():
-                rows.append(
-                    [
-                        Cell(name),
-                        step(uses.sum()),
-                        step(_median(sizes[uses, k])),
-                        percent(_median(irrep[uses, k])),
-                        percent(_median(cluster[uses, k])),
-                    ]
-                )
+    parts = {"irrep": "its part of A and B", "cluster": "its neurons"}
+    for k, name in enumerate(story.results.irreps if sizes.ndim == 2 else ()):
+        uses = sizes[:, k] > 0
+        if uses.any():
+            count = [step(uses.sum()), step(_median(sizes[uses, k]))]
+            rows += [
+                [Cell(name), *count, Cell(label), *_without(story, part, k, uses)]
+                for part, label in parts.items()
+            ]
     return Table(
-        "Removals by irrep: median accuracy over the runs with neurons of it",
-        ["Irrep", "runs", "neurons", "without its part, %", "without its neurons, %"],
+        "Removals by irrep: median accuracy over the runs with neurons of it, %",
+        ["Irrep", "runs", "neurons", "removed", "trained", *NULLS.values()],
         rows,
-        "GCR and ρ-sets lose what the irrep carries, and everything if it is alone.",
+        "GCR and ρ-sets lose what the irrep carries, and everything if it is alone. "
+        "Shuffled: the irrep of the group with other names, judged by the true labels. "
+        "Neurons: no value where an irrep has none.",
     )
 
 
@@ -258,7 +267,6 @@ def _without_subgroups(story: Story) -> Table:
     rows = []
     if sizes.ndim == 2:
         orders = values_of(story, "subgroup_order")[0]
-        accuracy = values_of(story, "without_subgroup_accuracy")
         by_size = np.argsort(-np.median(sizes, axis=0), kind="stable")
         for k in by_size[:MAX_CLASSES]:
             uses = sizes[:, k] > 0
@@ -269,16 +277,34 @@ def _without_subgroups(story: Story) -> Table:
                         step(orders[k]),
                         step(uses.sum()),
                         step(_median(sizes[uses, k])),
-                        percent(_median(accuracy[uses, k])),
+                        *_without(story, "subgroup", k, uses),
                     ]
                 )
     return Table(
-        "Removals by class of subgroups: median accuracy",
-        ["Subgroups", "order", "runs", "neurons", "without their neurons, %"],
+        "Removals by class of subgroups: median accuracy without their neurons, %",
+        ["Subgroups", "order", "runs", "neurons", "trained", *NULLS.values()],
         rows,
         f"At most {MAX_CLASSES} classes, those with most neurons; a neuron counts for "
-        "every subgroup on whose cosets it is constant. Cosets lose these votes.",
+        "every subgroup on whose cosets it is constant. Cosets lose these votes. Nulls "
+        "have no value where no neuron is constant on them.",
     )
+
+
+def _without(story: Story, part: str, k: int, uses: np.ndarray) -> list[Cell]:
+    """Return median accuracies without part k, over some runs, and their nulls.
+
+    A run counts in a null only if it has neurons to remove there.
+    """
+    medians = []
+    for prefix in ("", *(f"{null}_" for null in NULLS)):
+        accuracy = values_of(story, f"{prefix}without_{part}_accuracy")
+        sizes = values_of(story, f"{prefix}{part}_size")
+        if accuracy.ndim < 2:
+            medians.append(np.nan)
+            continue
+        some = uses if sizes.ndim < 2 else uses & (sizes[:, k] > 0)
+        medians.append(_median(accuracy[some, k]))
+    return [percent(median) for median in medians]
 
 
 def _clock(story: Story) -> Table:
@@ -300,13 +326,30 @@ def _clock(story: Story) -> Table:
         ]
         for run, seed in enumerate(story.results.cell.seeds)
     ]
+    rows += [
+        [
+            Cell(title),
+            *(decimal(_median(null_values(story, null, name))) for name in known),
+        ]
+        for null, title in NULLS.items()
+    ]
     return Table(
-        "Clock or pizza",
+        "Clock or pizza, by run, and medians of nulls",
         ["Seed", *known.values()],
         rows if known else [],
         "Zhong et al. report 0.17 and 0.99 for their pizza, 0.85 and 0.33 for their "
-        "clock; gradients of two embeddings with unrelated coordinates say nothing.",
+        "clock; gradients of two embeddings with unrelated coordinates say nothing. "
+        "Gradients look at no group: shuffling its elements has no meaning there.",
     )
+
+
+def _medians_of_nulls(story: Story, name: str) -> list[float]:
+    return [_median(null_values(story, null, name)) for null in NULLS]
+
+
+def _extreme(values: np.ndarray, largest: bool) -> float:
+    finite = values[np.isfinite(values)]
+    return float((np.max if largest else np.min)(finite)) if finite.size else np.nan
 
 
 def _median(values: np.ndarray) -> float:

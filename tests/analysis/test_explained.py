@@ -41,7 +41,7 @@ def shuffled(tree, place: np.ndarray):
     """The same group with element g at `place[g]`, as its basis or its cosets."""
     back = np.argsort(place)
     if isinstance(tree, Cosets):
-        return tree.replace(right=tree.right[:, back], left=tree.left[:, back])
+        return tree.replace(elements=tree.elements[:, back])
 
     def table(x):
         return jnp.asarray(place)[x[np.ix_(back, back)]]
