@@ -99,7 +99,7 @@ def with_competition(
         names: of the features; the new ones have `_relative` appended.
         is_key: key irreps of each run.
     """
-    rivals = is_key.any(axis=0)
+    rivals = is_key.sum(axis=0) > 0
     if rivals.sum() < 2:
         return energies, tuple(names)
     mean = energies.mean(axis=0)
