@@ -39,6 +39,7 @@ MAY_IMPORT = {
     "dissection": "metrics groups models training analysis storage engine report",
     "nulls": "typing metrics analysis explanations engine dissection",
     "rivals": "typing metrics groups models analysis explanations dissection nulls",
+    "initial": "typing settings models training analysis storage engine dissection",
 }
 # Programs: each may import every room above, none may be imported.
 PROGRAMS = (
