@@ -62,10 +62,7 @@ class Facts:
 
 def describe(group: Group) -> Facts:
     """Return what is known of a group; orders of subgroups stand for the subgroups."""
-    irreps = real_irreps(group)
-    characters = np.stack([irrep.character for irrep in irreps])
-    kernels = np.isclose(characters, characters[:, [group.identity]])
-    orbits = orbits_of_characters(group, characters)
+    irreps = irrep_facts(group)
     entry = identify(group)
     return Facts(
         name=group.name,
@@ -75,7 +72,7 @@ def describe(group: Group) -> Facts:
         is_nilpotent=is_nilpotent(group),
         is_solvable=is_solvable(group),
         # Normal subgroups are intersections of kernels of irreps.
-        is_simple=group.order > 1 and bool((kernels[1:].sum(axis=1) == 1).all()),
+        is_simple=group.order > 1 and all(irrep.kernel == 1 for irrep in irreps[1:]),
         centre=int((group.class_sizes == 1).sum()),
         derived_subgroup=int(commutators(group, np.ones(group.order, bool)).sum()),
         num_classes=len(group.class_sizes),
@@ -84,15 +81,22 @@ def describe(group: Group) -> Facts:
             group.element_orders[group.class_representatives].tolist()
         ),
         num_automorphisms=automorphism_group(group).order,
-        irreps=tuple(
-            IrrepFacts(irrep.name, irrep.dim, irrep.type, int(kernel), int(orbit))
-            for irrep, kernel, orbit in zip(
-                irreps, kernels.sum(axis=1), orbits, strict=True
-            )
-        ),
+        irreps=irreps,
         small_group=entry.name if entry else None,
         structure=entry.structure if entry else None,
         other_names=other_names(group, entry),
+    )
+
+
+def irrep_facts(group: Group) -> tuple[IrrepFacts, ...]:
+    """Return what is known of each real irrep of a group, trivial first."""
+    irreps = real_irreps(group)
+    characters = np.stack([irrep.character for irrep in irreps])
+    kernels = np.isclose(characters, characters[:, [group.identity]]).sum(axis=1)
+    orbits = orbits_of_characters(group, characters)
+    return tuple(
+        IrrepFacts(irrep.name, irrep.dim, irrep.type, int(kernel), int(orbit))
+        for irrep, kernel, orbit in zip(irreps, kernels, orbits, strict=True)
     )
 
 
