@@ -10,14 +10,13 @@ extra `dataset`.
 import importlib.util
 import platform
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from absl import flags
-from jaxtyping import Float
 
 from repjax import __version__, command_line
 from repjax.command_line import usable_directory
@@ -154,8 +153,8 @@ def facts_of(group: Group) -> GroupFacts:
 
 def energies_of(
     merged: Merged, cells: Sequence["FinishedCell"]
-) -> Mapping[str, Float[np.ndarray, "run irrep"]]:
-    """Return the initial energies of merged runs, NaN where they are not known."""
+) -> dict[str, np.ndarray]:
+    """Return the initial energies of merged runs: (run, irrep), NaN where unknown."""
     if importlib.util.find_spec("repjax.initial") is None:
         return {}
     initial = importlib.import_module("repjax.initial")

@@ -58,7 +58,11 @@ def table_of(columns: Sequence[Column], rows: Rows) -> pa.Table:
 
 
 def _array(column: Column, values: Any) -> pa.Array:
-    """Return the values of a column; NaN and None become missing values."""
+    """Return the values of a column; NaN and None become missing values.
+
+    Raises:
+        ValueError: a count is not an integer.
+    """
     kind = TYPES[column.kind]
     if column.kind == "float32s":
         num_rows, length = values.shape
@@ -66,9 +70,7 @@ def _array(column: Column, values: Any) -> pa.Array:
         flat = pa.array(values.ravel(), pa.float32(), from_pandas=True)
         return pa.ListArray.from_arrays(ends, flat)
     if isinstance(values, np.ndarray) and values.dtype.kind == "f":
-        missing = np.isnan(values)
-        known = np.where(missing, 0, values).astype(kind.to_pandas_dtype())
-        return pa.array(known, kind, mask=missing)
+        return pa.array(values, from_pandas=True).cast(kind)
     return pa.array(values, kind)
 
 
