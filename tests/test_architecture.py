@@ -41,6 +41,7 @@ MAY_IMPORT = {
         "metrics groups settings models training analysis storage engine report"
     ),
     "rivals": "typing metrics groups models analysis explanations engine dissection",
+    "initial": "typing settings models training analysis storage engine dissection",
 }
 # Programs: each may import every room above, none may be imported.
 PROGRAMS = (
