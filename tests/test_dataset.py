@@ -9,6 +9,9 @@ import pytest
 
 from repjax import main, published
 from repjax.dataset import __main__ as program
+from repjax.dataset.measures import ENERGIES
+from repjax.dissection import FinishedCell
+from repjax.initial import FEATURES, measure
 from repjax.storage.files import write_json
 from repjax.storage.results import CellResults
 from tests.conftest import REPOSITORY
@@ -76,11 +79,15 @@ def test_test_metrics_are_null_where_every_pair_trains(dataset):
     assert runs["generalised"] == [True] * 2 and None not in runs["generalised_step"]
 
 
-def test_energies_are_there_as_soon_as_they_are_measured(dataset):
-    known = importlib.util.find_spec("repjax.initial") is not None
-    for name in ("energy_w_a", "gradient_w_u"):
-        values = columns(dataset, "irreps")[name]
-        assert [value is not None for value in values] == [known] * 12
+def test_energies_are_those_of_the_initial_weights(trained, dataset):
+    assert [column.name for column in ENERGIES] == [*FEATURES]
+    for cell in (PART, WHOLE):
+        found, expected = (
+            columns(dataset, "irreps", cell),
+            measure(FinishedCell(trained / cell)),
+        )
+        for name in FEATURES:
+            assert found[name] == expected[name].ravel().tolist()
 
 
 def with_seeds(workdir, copy, *seeds):

@@ -155,11 +155,10 @@ def energies_of(
     merged: Merged, cells: Sequence["FinishedCell"]
 ) -> dict[str, np.ndarray]:
     """Return the initial energies of merged runs: (run, irrep), NaN where unknown."""
-    if importlib.util.find_spec("repjax.initial") is None:
-        return {}
-    initial = importlib.import_module("repjax.initial")
+    from repjax.initial import energies
+
     indices = dict.fromkeys(index for index, _ in merged.sources)
-    found = {index: initial.energies(cells[index]) for index in indices}
+    found = {index: energies(cells[index]) for index in indices}
     blank = np.full(len(merged.results.irreps), np.nan, np.float32)
     return {
         column.name: np.stack(

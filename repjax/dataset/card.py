@@ -25,6 +25,16 @@ MOST_CELLS = 200
 MOST_VALUES = 12
 """Of a setting with more values, the card has only the smallest and the largest."""
 
+NOTATION = (
+    "n is the order of the group, a and b are its elements, ρ is a real irrep; pairs "
+    "are (a, b). A and B (n × neurons) are the inputs of the hidden layer from a and "
+    "from b, of a transformer its embedding; Z_a and Z_b the same before the ReLU; U "
+    "(neurons × n) maps activations to logits. P_ρ projects functions on the group "
+    "onto the matrix entries of ρ. The part of the activations in ρ(ab) is that of "
+    "their mean over all pairs with the same ab; ρ(a) and ρ(b) likewise. The formulas "
+    "are in docs/metrics.md of repjax."
+)
+
 THRESHOLDS = (
     (f"{KEY_SIMILARITY}", "an irrep is key above this final logit similarity"),
     (f"{LEARNED_SIMILARITY}", "an irrep is learned at the first similarity above this"),
@@ -78,7 +88,8 @@ def card(parts: Sequence[Part], num_rows: Mapping[str, int], origin: Origin) -> 
         "**Stopping rule.** Every run takes a fixed number of steps, `num_steps`, "
         "whatever it has learned by then; only a loss that is not finite ends it "
         "earlier, and it is then marked `diverged`. A run that has not generalised is "
-        "censored at `num_steps`. No run was left out for its outcome.",
+        "censored at `num_steps`. Every run of a finished cell is here, whatever its "
+        "outcome.",
         "**Imported runs** were trained by others; only their end was measured.",
         "**Missing values** (null) were not measured or are not defined: `test_*` "
         "where every pair trains, energies where the initial weights are not known, "
@@ -97,6 +108,7 @@ def card(parts: Sequence[Part], num_rows: Mapping[str, int], origin: Origin) -> 
         "## Licence",
         f"{LICENCE}, as the code of repjax.",
         "## Columns",
+        NOTATION,
         columns_in_words(),
     ]
     return "\n\n".join(block for block in blocks if block) + "\n"

@@ -102,20 +102,16 @@ PER_IRREP = (
     ),
 )
 
-_OF = {
-    "w_a": "weights that embed a",
-    "w_b": "weights that embed b",
-    "w_u": "unembedding weights",
-}
+_TABLES = {"w_a": "A", "w_b": "B", "w_u": "Uᵀ"}
 
 ENERGIES = tuple(
-    measured(f"energy_{of}", "", f"‖P_ρ W‖² of the initial {words}")
-    for of, words in _OF.items()
+    measured(f"energy_{name}", "", f"‖P_ρ {of}‖² before the first step")
+    for name, of in _TABLES.items()
 ) + tuple(
     measured(
-        f"gradient_{of}",
+        f"gradient_{name}",
         "nats²",
-        f"‖P_ρ ∂L/∂W‖² of the first gradient of the training loss by the {words}",
+        f"‖P_ρ ∂L/∂{of}‖² before the first step, L being the training loss",
     )
-    for of, words in _OF.items()
+    for name, of in _TABLES.items()
 )
