@@ -1,6 +1,6 @@
 # Every target works on a fresh machine with Python 3.11 or 3.12: the environment is
 # made first, in .venv, from the hashed requirements.lock and nothing else.
-# The lock leaves out the extras torch, gcs, gpu and tpu; see README.md for those.
+# The lock leaves out the extras torch, dataset, gcs, gpu and tpu; see README.md for those.
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test bench check format lock clean environment

@@ -1,6 +1,7 @@
 """Dissect single networks of a finished cell, read from its checkpoint."""
 
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -25,6 +26,7 @@ from repjax.groups import Irrep, build_fourier, build_group, real_irreps
 from repjax.metrics import COUNTS, EXPLAINED, PER_IRREP, SCALARS, TESTED
 from repjax.models import Model, build_model
 from repjax.report.story import Anatomy, NeuronMaps
+from repjax.settings.rules import ConfigError
 from repjax.storage.results import CellResults
 from repjax.storage.rounds import Round, round_of
 from repjax.storage.snapshots import load_snapshot, snapshot_steps
@@ -205,6 +207,36 @@ class FinishedCell:
         assert self._round is not None
         state = self._networks.at(self._round, step)
         return runs_of_cell(self._round, self.results.cell, state)
+
+
+def open_cells(
+    directories: Iterable[Path], step: int | None = None
+) -> list[FinishedCell]:
+    """Open the finished cells among these folders; name the others on stderr.
+
+    Args:
+        directories: folders of cells.
+        step: step at which to dissect their networks; by default the last.
+
+    Raises:
+        ConfigError: a folder is damaged, its group is no longer known, or it has no
+            snapshot of this step.
+    """
+    networks, found = Networks(), []
+    for directory in directories:
+        try:
+            cell = FinishedCell(directory, step, networks)
+        except LookupError as error:
+            raise ConfigError(f"--step: {step} is not allowed; {error}") from None
+        except FileNotFoundError:
+            print(f"repjax: {directory} is not trained to the end", file=sys.stderr)
+            continue
+        except ValueError as error:  # damaged, or a group that is no longer known
+            raise ConfigError(f"--workdir: {directory}: {error}") from None
+        if not cell.has_networks:
+            print(f"repjax: {directory} has no last checkpoint", file=sys.stderr)
+        found.append(cell)
+    return found
 
 
 @lru_cache(maxsize=8)

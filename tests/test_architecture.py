@@ -35,15 +35,19 @@ MAY_IMPORT = {
     "output": "",
     "command_line": "output settings storage",
     "report": "metrics groups settings storage statistics reference command_line",
+    "dataset": "metrics groups settings storage statistics report",
     # From checkpoints to what a report tells of single networks.
-    "dissection": "metrics groups models training analysis storage engine report",
+    "dissection": (
+        "metrics groups settings models training analysis storage engine report"
+    ),
     "nulls": "typing metrics analysis explanations engine dissection",
     "rivals": "typing metrics groups models analysis explanations dissection nulls",
     "initial": "typing settings models training analysis storage engine dissection",
 }
 # Programs: each may import every room above, none may be imported.
 PROGRAMS = (
-    "main", "table3", "published", "export", "groups.__main__", "report.__main__",
+    "main", "table3", "published", "export",
+    "groups.__main__", "report.__main__", "dataset.__main__",
 )  # fmt: skip
 MAY_IMPORT |= dict.fromkeys(PROGRAMS, " ".join(MAY_IMPORT))
 
@@ -54,6 +58,7 @@ WITHOUT_JAX = [
     "statistics",
     "reference",
     "report",
+    "dataset",
     "command_line",
     "output",
     "metrics",
@@ -74,7 +79,9 @@ WITHOUT_JAX = [
 ]
 JAX = {"jax", "jaxlib", "flax", "optax", "orbax", "chex"}
 # After training the runs of a cell are rows of a table, no axis of a program.
-TABLES_OF_RUNS = ("storage.results", "engine.progress", "report", "statistics")
+TABLES_OF_RUNS = (
+    "storage.results", "engine.progress", "report", "statistics", "dataset",
+)  # fmt: skip
 SETTINGS = ("config", "cell", "settings", "flags")
 
 ONLY_IN = {

@@ -97,14 +97,15 @@ def describe(group: Group, everything: bool = False) -> Facts:
             group.element_orders[group.class_representatives].tolist()
         ),
         num_automorphisms=automorphism_group(group).order if everything else None,
-        irreps=_facts_of_irreps(group) if everything else None,
+        irreps=irrep_facts(group) if everything else None,
         small_group=entry.name if entry else None,
         structure=entry.structure if entry else None,
         other_names=other_names(group, entry),
     )
 
 
-def _facts_of_irreps(group: Group) -> tuple[IrrepFacts, ...]:
+def irrep_facts(group: Group) -> tuple[IrrepFacts, ...]:
+    """Return what is known of each real irrep of a group, trivial first."""
     irreps = real_irreps(group)
     characters = np.stack([irrep.character for irrep in irreps])
     kernels = np.isclose(characters, characters[:, [group.identity]]).sum(axis=1)

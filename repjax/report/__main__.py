@@ -20,7 +20,7 @@ from repjax import command_line
 from repjax.command_line import usable_directory
 from repjax.explanations.predictions import predictions_for
 from repjax.groups import real_irreps
-from repjax.report.merging import Merged, merge
+from repjax.report.merging import Merged, merge, unique_names
 from repjax.report.periodic import Member, periodic_table
 from repjax.report.story import Anatomy, Report, Story
 from repjax.settings.rules import ConfigError
@@ -36,7 +36,7 @@ from repjax.storage.workdirs import (
 )
 
 if TYPE_CHECKING:  # imports jax, needed only once there is something to read
-    from repjax.dissection import FinishedCell, Networks
+    from repjax.dissection import FinishedCell
 
 NETWORKS_EACH = 4
 
@@ -160,46 +160,18 @@ def build_report(
         manifests: manifests of their workdirs.
         step: step at which they are taken apart, by default the last.
     """
-    from repjax.dissection import Networks
+    from repjax.dissection import open_cells
 
-    networks = Networks()
-    cells = [
-        cell
-        for directory in directories
-        if (cell := _open(directory, step, networks)) is not None
-    ]
+    cells = open_cells(directories, step)
+    parts = merge([cell.results for cell in cells])
     stories: list[Story] = []
-    for merged in merge([cell.results for cell in cells]):
-        story = _tell(merged, cells, num_networks)
-        same = sum(s.results.cell.name == story.name for s in stories)
-        if same:  # imported and trained, or two table files of one name
-            story = replace(story, name=f"{story.name}_{same + 1}")
+    for name, merged in zip(unique_names(parts), parts, strict=True):
         if merged.repeated:
             seeds = ", ".join(map(str, merged.repeated))
-            print(f"repjax: {story.name}: counted once: seeds {seeds}", file=sys.stderr)
-        stories.append(story)
+            print(f"repjax: {name}: counted once: seeds {seeds}", file=sys.stderr)
+        stories.append(replace(_tell(merged, cells, num_networks), name=name))
     members = [Member(s.name, s.results, s.order, s.types) for s in stories]
     return Report(tuple(stories), periodic_table(members), manifests)
-
-
-def _open(
-    directory: Path, step: int | None, networks: "Networks"
-) -> "FinishedCell | None":
-    """Open the cell in a folder; None, and a line on stderr, if it is not finished."""
-    from repjax.dissection import FinishedCell
-
-    try:
-        cell = FinishedCell(directory, step, networks)
-    except LookupError as error:
-        raise ConfigError(f"--step: {step} is not allowed; {error}") from None
-    except FileNotFoundError:
-        print(f"repjax: {directory} is not trained to the end", file=sys.stderr)
-        return None
-    except ValueError as error:  # damaged, or a group that is no longer known
-        raise ConfigError(f"--workdir: {directory}: {error}") from None
-    if not cell.has_networks:
-        print(f"repjax: {directory} has no last checkpoint", file=sys.stderr)
-    return cell
 
 
 def _tell(merged: Merged, cells: Sequence["FinishedCell"], num_networks: int) -> Story:

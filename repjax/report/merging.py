@@ -53,6 +53,19 @@ def merge(cells: Sequence[CellResults]) -> tuple[Merged, ...]:
     return tuple(sorted(named, key=lambda one: one.results.cell.name))
 
 
+def unique_names(parts: Sequence[Merged]) -> tuple[str, ...]:
+    """Return a name for each part; the second of equal ones ends in `_2`.
+
+    Imported and trained runs have the same name, and so have table files of one name.
+    """
+    names = [one.results.cell.name for one in parts]
+    before = [names[:index].count(name) for index, name in enumerate(names)]
+    return tuple(
+        f"{name}_{same + 1}" if same else name
+        for name, same in zip(names, before, strict=True)
+    )
+
+
 def _settings(results: CellResults) -> dict[str, Any]:
     """Return settings by dotted key: those of training, the seed apart, and swept ones.
 

@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from repjax.report.merging import merge
+from repjax.report.merging import merge, unique_names
 from repjax.storage.results import CellResults
 from tests.made_up import make_cell, make_results
 
@@ -77,3 +77,13 @@ def test_imported_networks_stay_apart():
 def test_a_table_file_is_never_merged_with_the_group_of_its_name():
     told = [cell_of((1,), 1.0, group="S4"), cell_of((2,), 2.0, group="S4.csv")]
     assert len(merge(told)) == 2
+
+
+def test_names_of_equal_cells_are_numbered():
+    trained, other = cell_of((1,), 0.1), cell_of((1,), 0.1, architecture="bilinear")
+    imported = cell_of((1,), 0.2)
+    for values in imported.metrics.values():
+        values[:, :-1] = np.nan
+    parts = merge([trained, imported, other])
+    assert unique_names(parts) == ("S4_bilinear", "S4_mlp", "S4_mlp_2")
+    assert unique_names([*parts, parts[1]])[-1] == "S4_mlp_3"
