@@ -97,6 +97,34 @@ def automorphism_group(group: Group) -> Automorphisms:
     return Automorphisms(order, known)
 
 
+def irrep_permutations(
+    group: Group, characters: Float[np.ndarray, "irrep group"]
+) -> Int[np.ndarray, "automorphism irrep"]:
+    """Return the permutations of the irreps by generators of Aut(G).
+
+    Args:
+        group: any group.
+        characters: those of all its real irreps, in any order.
+
+    Returns:
+        A row for each automorphism f of `automorphism_group`: entry i is the index of
+        ρ_i∘f. Inner automorphisms leave every irrep in place. No rows if the identity
+        is the only automorphism.
+
+    Raises:
+        ValueError: these are not the characters of all real irreps.
+    """
+    generators = automorphism_group(group).generators
+    images = np.empty((len(generators), len(characters)), np.int64)
+    for image, automorphism in zip(images, generators, strict=True):
+        moved = characters[:, automorphism]
+        # Σ χχ' is positive if these are equal, else 0.
+        image[:] = (moved @ characters.T).argmax(axis=1)
+        if np.abs(characters[image] - moved).max() > CHARACTER_TOLERANCE:
+            raise ValueError(f"'{group.name}': pass the characters of all real irreps")
+    return images
+
+
 def orbits_of_characters(
     group: Group, characters: Float[np.ndarray, "irrep group"]
 ) -> Int[np.ndarray, " irrep"]:
@@ -106,13 +134,7 @@ def orbits_of_characters(
         ValueError: these are not the characters of all real irreps.
     """
     first = np.arange(len(characters))
-    moves = []
-    for automorphism in automorphism_group(group).generators:
-        moved = characters[:, automorphism]
-        # Σ χχ' is positive if these are equal, else 0.
-        moves.append((moved @ characters.T).argmax(axis=1))
-        if np.abs(characters[moves[-1]] - moved).max() > CHARACTER_TOLERANCE:
-            raise ValueError(f"'{group.name}': pass the characters of all real irreps")
+    moves = irrep_permutations(group, characters)
     while any((first[move] < first).any() for move in moves):
         first = np.min([first, *(first[move] for move in moves)], axis=0)
     return np.unique(first, return_inverse=True)[1]

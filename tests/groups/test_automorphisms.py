@@ -11,10 +11,11 @@ from math import factorial, gcd, prod
 import numpy as np
 import pytest
 
-from repjax.groups import Group, build_group, real_irreps
+from repjax.groups import Group, build_fourier, build_group, real_irreps
 from repjax.groups.automorphisms import (
     automorphism_group,
     element_invariants,
+    irrep_permutations,
     isomorphism,
     orbits_of_characters,
 )
@@ -318,6 +319,54 @@ def test_orbits_of_characters(name, orbits):
     group = build_group(name)
     characters = np.stack([irrep.character for irrep in real_irreps(group)])
     assert orbits_of_characters(group, characters).tolist() == orbits
+
+
+def permutations_of(name: str) -> np.ndarray:
+    group = build_group(name)
+    return irrep_permutations(group, build_fourier(group).characters)
+
+
+def moved_irreps(name: str) -> dict[str, set[str]]:
+    """Irreps that some generator moves, with their images."""
+    names = build_fourier(build_group(name)).names
+    moved: dict[str, set[str]] = {}
+    for images in permutations_of(name):
+        assert sorted(images.tolist()) == list(range(len(names)))
+        for irrep in np.flatnonzero(images != np.arange(len(names))):
+            moved.setdefault(names[irrep], set()).add(names[images[irrep]])
+    return moved
+
+
+def test_permutations_of_irreps():
+    """An odd permutation exchanges the 3d of A5; all of S4's automorphisms are inner.
+
+    Out(Q8) ≅ S3 permutes the three signs of Q8.
+    """
+    assert moved_irreps("A5") == {"3d_a": {"3d_b"}, "3d_b": {"3d_a"}}
+    assert moved_irreps("S4") == moved_irreps("C1") == {}
+    assert permutations_of("C2").shape == (0, 2)
+    signs = set(build_fourier(build_group("Q8")).names[1:4])
+    moved = moved_irreps("Q8")
+    assert moved.keys() == signs == set.union(*moved.values())
+
+
+def test_automorphisms_of_a_prime_cyclic_group_turn_the_frequencies():
+    """The units mod 23 up to sign are a cyclic group of order 11."""
+    for turn in permutations_of("C23"):
+        power = turn
+        for _ in range(10):
+            assert power[0] == 0 and (power[1:] != np.arange(1, 12)).all()
+            power = turn[power]
+        assert np.array_equal(power, np.arange(12))
+
+
+@pytest.mark.parametrize("name", ["A5", "C23", "Q8", "SmallGroup(64,64)"])
+def test_permuted_irreps_are_composed_with_the_automorphism(name):
+    group = build_group(name)
+    characters = build_fourier(group).characters
+    generators = automorphism_group(group).generators
+    for images, f in zip(permutations_of(name), generators, strict=True):
+        np.testing.assert_allclose(characters[images], characters[:, f], atol=1e-9)
 
 
 def test_orbits_are_numbered_by_first_irrep():
