@@ -14,6 +14,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from repjax.report.periodic import Square
+from repjax.report.selection import Selection
 from repjax.statistics.phases import Course
 from repjax.statistics.universality import Universality
 from repjax.storage.results import CellResults
@@ -95,6 +96,7 @@ class Story:
         rivals: quantities of docs/explanations.md by name, (run, …) each; None if they
             were not computed.
         predictions: intervention → explanation → predicted outcome, for this group.
+        selection: law of selection; None for a single run.
     """
 
     name: str
@@ -106,6 +108,7 @@ class Story:
     anatomies: Mapping[int, Anatomy]
     rivals: Mapping[str, np.ndarray] | None = None
     predictions: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    selection: Selection | None = None
 
     @property
     def imported(self) -> bool:
