@@ -12,10 +12,11 @@ from itertools import combinations
 import numpy as np
 from jaxtyping import Bool, Int
 
+from repjax.report.periodic import Member
 from repjax.report.selection import FEWEST_RUNS
 from repjax.report.settings import swept_settings
-from repjax.report.story import Story
 from repjax.statistics.comparison import ShareDifferences, compare_shares, same_law
+from repjax.statistics.phases import has_past
 from repjax.statistics.significance import Significance, holm
 from repjax.statistics.universality import TRIVIAL
 
@@ -67,10 +68,10 @@ class Comparisons:
 
 @dataclass(frozen=True, eq=False)
 class _Pair:
-    """Two stories, the key in which they differ, and its values."""
+    """Two cells, the key in which they differ, and its values."""
 
-    first: Story
-    second: Story
+    first: Member
+    second: Member
     by: str
     values: tuple[str, str]
 
@@ -99,9 +100,9 @@ class _Pair:
         )
 
 
-def compare(stories: Sequence[Story]) -> Comparisons:
+def compare(cells: Sequence[Member]) -> Comparisons:
     """Compare all pairs of cells that can be compared; see the module."""
-    enough = [s for s in stories if s.results.generalised.sum() >= FEWEST_RUNS]
+    enough = [c for c in cells if c.results.generalised.sum() >= FEWEST_RUNS]
     found = [*_pairs(enough)]
     shown = found[:MOST_COMPARISONS]
     tests = [pair.test() for pair in shown]
@@ -110,15 +111,15 @@ def compare(stories: Sequence[Story]) -> Comparisons:
     return Comparisons(tuple(pairs), len(found) - len(shown))
 
 
-def _pairs(stories: Sequence[Story]) -> Iterator[_Pair]:
-    swept = swept_settings([story.results for story in stories])
+def _pairs(cells: Sequence[Member]) -> Iterator[_Pair]:
+    swept = swept_settings([cell.results for cell in cells])
     for (one, mine), (other, others) in combinations(
-        zip(stories, swept.values, strict=True), 2
+        zip(cells, swept.values, strict=True), 2
     ):
         first, second = one.results, other.results
         if first.cell.architecture != second.cell.architecture:
             continue
-        if one.imported != other.imported:
+        if has_past(first).any() != has_past(second).any():
             continue
         differ = [
             (key, values)
@@ -134,39 +135,39 @@ def _pairs(stories: Sequence[Story]) -> Iterator[_Pair]:
             yield _Pair(one, other, "group", names)
 
 
-def _settings_agree(one: Story, other: Story) -> bool:
+def _settings_agree(one: Member, other: Member) -> bool:
     """Return whether two groups have irreps of equal degrees and the same settings."""
     apart = ("group", "seeds", "swept")
     first, second = (
-        {key: x for key, x in story.results.cell.to_json().items() if key not in apart}
-        for story in (one, other)
+        {key: x for key, x in cell.results.cell.to_json().items() if key not in apart}
+        for cell in (one, other)
     )
     return first == second and sorted(_degrees(one)) == sorted(_degrees(other))
 
 
-def _degrees(story: Story) -> list[int]:
+def _degrees(member: Member) -> list[int]:
     """Return the degree of every complex irrep."""
     return [
         dim // DEGREES_OF_TYPE[kind][0]
-        for dim, kind in zip(story.results.irrep_dims, story.types, strict=True)
+        for dim, kind in zip(member.results.irrep_dims, member.types, strict=True)
         for _ in range(DEGREES_OF_TYPE[kind][1])
     ]
 
 
-def _key_irreps(story: Story) -> Bool[np.ndarray, "run irrep"]:
+def _key_irreps(member: Member) -> Bool[np.ndarray, "run irrep"]:
     """Return the key irreps of the runs that generalised."""
-    return story.results.is_key[story.results.generalised]
+    return member.results.is_key[member.results.generalised]
 
 
 def _rows(
-    story: Story, by_degree: bool
+    member: Member, by_degree: bool
 ) -> Bool[np.ndarray, "run irrep"] | Int[np.ndarray, "run degree"]:
     """Return the key irreps of each run, or their number of each degree."""
-    is_key = _key_irreps(story)
+    is_key = _key_irreps(member)
     if not by_degree:
         return is_key
-    kinds = np.array([DEGREES_OF_TYPE[kind] for kind in story.types])
-    degrees = np.array(story.results.irrep_dims) // kinds[:, 0]
+    kinds = np.array([DEGREES_OF_TYPE[kind] for kind in member.types])
+    degrees = np.array(member.results.irrep_dims) // kinds[:, 0]
     counts = is_key * kinds[:, 1]
     return np.stack(
         [counts[:, degrees == degree].sum(axis=1) for degree in np.unique(degrees)],

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
+from repjax.report.comparisons import Comparisons
 from repjax.report.periodic import Square
 from repjax.report.selection import Selection
 from repjax.statistics.phases import Course
@@ -124,8 +125,10 @@ class Report:
         stories: stories, by name.
         squares: the periodic table: groups by order, irreps as `CellResults.irreps`.
         manifests: name of a workdir → its manifest.json, if it has one.
+        comparisons: the laws of selection of two cells side by side.
     """
 
     stories: tuple[Story, ...]
     squares: tuple[Square, ...]
     manifests: Mapping[str, Any]
+    comparisons: Comparisons = field(default_factory=Comparisons)
