@@ -28,6 +28,7 @@ from repjax.statistics.multiplicities import (
 from repjax.statistics.orbits import irrep_orbits
 from repjax.statistics.phases import Course, has_past
 from repjax.statistics.precedence import Precedence, precedence, smaller_first
+from repjax.statistics.predictors import Prediction, predict, with_competition
 from repjax.statistics.survival import Curve, generalisation_curve
 from repjax.statistics.thresholds import (
     AtThreshold,
@@ -92,6 +93,8 @@ class Laws:
             irreps without effect; None where no key set is moved.
         num_repeated: of all runs, the number with exactly the numbers of another.
         neurons: None where they were not counted.
+        prediction: key sets predicted from initial energies; None where these are not
+            known, or if no irrep is key in enough runs and not in others.
     """
 
     sets: Law
@@ -104,6 +107,7 @@ class Laws:
     exchangeability: Exchangeability | None
     num_repeated: int
     neurons: Neurons | None
+    prediction: Prediction | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -136,6 +140,7 @@ def select(
     courses: Sequence[Course],
     symmetry: Symmetry | None = None,
     rivals: Mapping[str, np.ndarray] | None = None,
+    energies: Mapping[str, Float[np.ndarray, "run irrep"]] | None = None,
 ) -> Selection:
     """Return the law of selection of a cell.
 
@@ -145,6 +150,7 @@ def select(
         symmetry: of its group; without it nothing is tested over orbits.
         rivals: `multiplicity` among them counts neurons by their best irrep; else the
             clusters of the trajectory count.
+        energies: initial energies of each irrep by name; none if they are not known.
     """
     key = np.array([name != TRIVIAL for name in results.irreps])
     dims = np.array(results.irrep_dims)[key]
@@ -160,7 +166,7 @@ def select(
         ),
         curve=_curve(results, courses),
         laws=(
-            _laws(results, key, moves, symmetry, rivals)
+            _laws(results, key, moves, symmetry, rivals, energies or {})
             if len(is_key) >= FEWEST_RUNS
             else None
         ),
@@ -208,6 +214,7 @@ def _laws(
     moves: Integer[np.ndarray, "automorphism irrep"],
     symmetry: Symmetry | None,
     rivals: Mapping[str, np.ndarray] | None,
+    energies: Mapping[str, np.ndarray],
 ) -> Laws:
     runs, dims = results.generalised, np.array(results.irrep_dims)[key]
     is_key = results.is_key[np.ix_(runs, key)]
@@ -228,7 +235,30 @@ def _laws(
         exchangeability=exchangeability(is_key, moves) if len(moves) else None,
         num_repeated=num_repeated(np.asarray(similarity)),
         neurons=_neurons(results, key, dims, symmetry, rivals),
+        prediction=_prediction(
+            {name: energy[np.ix_(runs, key)] for name, energy in energies.items()},
+            is_key,
+        ),
     )
+
+
+def _prediction(
+    energies: Mapping[str, Float[np.ndarray, "run irrep"]],
+    is_key: Bool[np.ndarray, "run irrep"],
+) -> Prediction | None:
+    """Return how well energies predict key sets, each also relative to its rivals.
+
+    Energies equal to others are left out: where both embeddings are one weight.
+    """
+    names: list[str] = []
+    for name, energy in energies.items():
+        if not any(np.array_equal(energy, energies[other]) for other in names):
+            names.append(name)
+    if not names:
+        return None
+    table = np.stack([energies[name] for name in names], axis=2).astype(float)
+    features, all_names = with_competition(table, names, is_key)
+    return predict(features, is_key, all_names)
 
 
 def _neurons(
