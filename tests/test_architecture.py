@@ -38,6 +38,7 @@ MAY_IMPORT = {
     # From checkpoints to what a report tells of single networks.
     "dissection": "metrics groups models training analysis storage engine report",
     "rivals": "typing metrics groups models analysis explanations engine dissection",
+    "initial": "typing settings models training analysis storage engine dissection",
 }
 # Programs: each may import every room above, none may be imported.
 PROGRAMS = (

@@ -31,6 +31,8 @@ NUM_REFITS = 199
 MIN_RUNS = 10
 """An irrep enters if it is key in at least so many runs, and in so many is not."""
 
+_AT_ONCE = 50
+
 Features = Float[np.ndarray, "run irrep feature"]
 Keys = Bool[np.ndarray, "run irrep"]
 Rows = Int[np.ndarray, " _"]
@@ -215,15 +217,18 @@ def _single(
     pairs = float((count * (num_runs - count)).sum())
     table = ranks.reshape(-1, num_features)
     generator = np.random.default_rng(SEED)
-    drawn = np.empty((num_draws, num_features))
-    for row in drawn:
-        key = is_key[generator.permutation(num_runs)]
-        row[:] = (key.ravel() @ table - least) / pairs
+    drawn = []
+    for start in range(0, num_draws, _AT_ONCE):
+        num = min(_AT_ONCE, num_draws - start)
+        rows = np.tile(np.arange(num_runs), (num, 1))
+        keys = is_key[generator.permuted(rows, axis=1)].reshape(num, -1)
+        drawn.append((keys.astype(float) @ table - least) / pairs)
+    null = np.concatenate(drawn)
     found = {}
     for k, name in enumerate(names):
         estimate = auc(features[..., k], is_key)
         assert estimate is not None
-        found[name] = _beside(estimate, drawn[:, k], two_sided=True)
+        found[name] = _beside(estimate, null[:, k], two_sided=True)
     return found
 
 
