@@ -1,8 +1,8 @@
 """analysis.json: the analysis and course of every run, and statistics over runs.
 
-{"version", "cells", "runs", "periodic_table"}. Losses are in nats, shares in [0, 1],
-steps in optimiser steps; null stands for values that were not measured or do not exist.
-All names are those of docs/metrics.md.
+{"version", "cells", "comparisons", "runs", "periodic_table"}. Losses are in nats,
+shares in [0, 1], steps in optimiser steps; null stands for values that were not
+measured or do not exist. Names are those of docs/metrics.md and docs/selection.md.
 """
 
 import json
@@ -18,6 +18,8 @@ from repjax.metrics import EXPLAINED, SCALARS
 from repjax.report.learning import shown_irreps
 from repjax.report.numbers import estimate_numbers, numbers, share_numbers
 from repjax.report.periodic import Square
+from repjax.report.selection_numbers import comparison_numbers, selection_numbers
+from repjax.report.selection_words import corrected_exchangeability
 from repjax.report.story import Anatomy, Report, Story
 from repjax.statistics.intervals import Share
 from repjax.statistics.phases import Course, Phase, measured
@@ -77,9 +79,11 @@ def _lines(content: Mapping[str, Any]) -> str:
 
 def analysis(report: Report) -> dict[str, Any]:
     """Return the content of analysis.json."""
+    adjusted = corrected_exchangeability(report.stories)
     return {
         "version": __version__,
-        "cells": [_cell(story) for story in report.stories],
+        "cells": [_cell(story, adjusted.get(story.name)) for story in report.stories],
+        "comparisons": comparison_numbers(report.comparisons),
         "runs": [
             run_numbers(story, run)
             for story in report.stories
@@ -253,7 +257,7 @@ def _anatomy(irreps: Iterable[str], anatomy: Anatomy | None) -> dict[str, Any] |
     }
 
 
-def _cell(story: Story) -> dict[str, Any]:
+def _cell(story: Story, adjusted: tuple[float, float] | None) -> dict[str, Any]:
     results = story.results
     irreps = zip(results.irreps, results.irrep_dims, story.types, strict=True)
     return {
@@ -266,6 +270,11 @@ def _cell(story: Story) -> dict[str, Any]:
         "config": results.cell.to_json(),
         "irreps": [{"irrep": i, "dim": d, "type": t} for i, d, t in irreps],
         "statistics": _statistics(story.universality),
+        "selection": (
+            None
+            if story.selection is None
+            else selection_numbers(story.selection, adjusted)
+        ),
         "rivals": None if story.rivals is None else _rivals(story),
     }
 

@@ -270,7 +270,8 @@ def _neurons(
 ) -> Neurons | None:
     """Return the neurons of all runs that generalised; None if they were not counted.
 
-    Where the least ρ-set of a key irrep is not known, it predicts nothing.
+    Where the least ρ-set of a key irrep is not known, it predicts nothing. None also
+    where all predictions agree, as in groups of prime order.
     """
     if rivals is not None and "multiplicity" in rivals:
         counted, neurons = "best irrep", np.asarray(rivals["multiplicity"], float)
@@ -285,6 +286,9 @@ def _neurons(
     sizes = None if symmetry is None else symmetry.rho_set_sizes
     if sizes is not None and np.isfinite(sizes[key][is_key.any(axis=0)]).all():
         predictions["ρ-set²"] = np.nan_to_num(sizes[key]) ** 2
+    predictions = _distinct(predictions, is_key.any(axis=0))
+    if len(predictions) < 2:
+        return None
     proportions = {
         name: fit
         for name, of in predictions.items()
@@ -296,3 +300,16 @@ def _neurons(
         proportions,
         allocations(neurons, is_key, predictions),
     )
+
+
+def _distinct(
+    predictions: Mapping[str, Real[np.ndarray, " irrep"]],
+    used: Bool[np.ndarray, " irrep"],
+) -> dict[str, Real[np.ndarray, " irrep"]]:
+    """Leave out predictions that are proportional to an earlier one."""
+    kept: dict[str, Real[np.ndarray, " irrep"]] = {}
+    for name, sizes in predictions.items():
+        ratios = [sizes[used] / other[used] for other in kept.values()]
+        if not any(np.allclose(ratio, ratio[0]) for ratio in ratios):
+            kept[name] = sizes
+    return kept

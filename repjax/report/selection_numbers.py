@@ -15,6 +15,7 @@ from repjax.report.numbers import (
 from repjax.report.selection import Laws, Neurons, Selection
 from repjax.statistics.intervals import share
 from repjax.statistics.precedence import Precedence
+from repjax.statistics.predictors import BesideNull, Prediction
 from repjax.statistics.significance import Significance
 from repjax.statistics.survival import Curve
 from repjax.statistics.thresholds import AtThreshold
@@ -84,6 +85,9 @@ def _laws(
         "exchangeability": tests,
         "repeated_runs": laws.num_repeated,
         "neurons": None if laws.neurons is None else _neurons(laws.neurons),
+        "prediction": (
+            None if laws.prediction is None else _prediction(laws.prediction, irreps)
+        ),
     }
 
 
@@ -143,6 +147,41 @@ def _neurons(neurons: Neurons) -> dict[str, Any]:
         "counted": neurons.counted,
         "exponent": estimate_numbers(neurons.exponent),
         "predictions": predictions,
+    }
+
+
+def _prediction(found: Prediction, irreps: tuple[str, ...]) -> dict[str, Any]:
+    calibration = found.calibration
+    return {
+        "runs": found.num_runs,
+        "folds": found.num_folds,
+        "refits": found.num_refits,
+        "irreps": np.array(irreps)[found.used].tolist(),
+        "auc": _beside(found.auc),
+        "skill": _beside(found.skill),
+        "features": {
+            name: {
+                "auc": _beside(beside),
+                "coefficient": estimate_numbers(found.coefficients[name]),
+            }
+            for name, beside in found.aucs.items()
+        },
+        "calibration": {
+            "slope": estimate_numbers(calibration.slope),
+            "intercept": estimate_numbers(calibration.intercept),
+            "bins": [
+                {"predicted": one.predicted} | share_numbers(one.observed)
+                for one in calibration.bins
+            ],
+        },
+    }
+
+
+def _beside(found: BesideNull) -> dict[str, Any]:
+    return {
+        "estimate": estimate_numbers(found.estimate),
+        "null": [numbers(found.null_low), numbers(found.null_high)],
+        "p_value": found.p_value,
     }
 
 

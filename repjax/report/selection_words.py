@@ -9,6 +9,7 @@ from repjax.report.selection import FEWEST_RUNS, Laws, Neurons, Selection
 from repjax.report.story import Story
 from repjax.statistics.exchangeability import Exchangeability
 from repjax.statistics.intervals import Estimate, Share
+from repjax.statistics.predictors import BesideNull, Prediction
 from repjax.statistics.significance import NUM_DRAWS, Significance, holm
 from repjax.statistics.survival import Curve
 from repjax.statistics.thresholds import THRESHOLDS
@@ -67,6 +68,7 @@ def selection_words(
             *_order(laws, story.imported),
             _stability(laws.stable),
             *_allocation(laws.neurons),
+            *_predicted(laws.prediction),
         ]
     return (*sentences, *_generalisation(selection.curve, whole))
 
@@ -86,17 +88,16 @@ def _runs(selection: Selection, whole: bool) -> str:
 
 def _sets(laws: Laws, irreps: Sequence[str]) -> list[str]:
     sets = laws.sets
-    names = ", ".join(np.array(irreps)[sets.rows[0].astype(bool)]) or "none"
+    names = ", ".join(np.array(irreps)[sets.rows[0].astype(bool)]) or "no irrep"
     number = "1 key set" if sets.num_sets == 1 else f"{sets.num_sets:,} key sets"
     found = [
-        f"{number}; the most frequent ({names}) in "
+        f"{number}; the most frequent, {names}, in "
         f"{_percent(sets.shares[0], sets.low[0], sets.high[0])} of runs."
     ]
     if laws.unseen is not None:
         found.append(
             "The next run has a set not seen yet with probability "
-            f"{_percent(laws.unseen.value, laws.unseen.low, laws.unseen.high)} "
-            "(Good–Turing)."
+            f"{_percent_of(laws.unseen)}, by the estimate of Good and Turing."
         )
     if laws.entropy is not None:
         found.append(f"Entropy {_value(laws.entropy)} nats.")
@@ -186,6 +187,28 @@ def _allocation(neurons: Neurons | None) -> list[str]:
     return found
 
 
+def _predicted(prediction: Prediction | None) -> list[str]:
+    """Tell how well the regression on all energies predicts, and the best energy."""
+    if prediction is None:
+        return []
+    name, best = max(
+        prediction.aucs.items(), key=lambda item: abs(item[1].estimate.value - 0.5)
+    )
+    return [
+        "Energies at step 0 predict which runs have an irrep as key with an AUC of "
+        f"{_beside(prediction.auc)}; {name.replace('_', ' ')} alone with "
+        f"{_beside(best)}. Brier skill {_value(prediction.skill.estimate)}, slope of "
+        f"calibration {_value(prediction.calibration.slope)}."
+    ]
+
+
+def _beside(found: BesideNull) -> str:
+    return (
+        f"{_value(found.estimate)}, shuffled {found.null_low:.2f} to "
+        f"{found.null_high:.2f}, p = {found.p_value:.2g}"
+    )
+
+
 def _generalisation(curve: Curve | None, whole: bool) -> list[str]:
     if curve is None:
         return []
@@ -195,7 +218,7 @@ def _generalisation(curve: Curve | None, whole: bool) -> list[str]:
         return [f"Less than half of all runs have {done} by the end (Kaplan–Meier)."]
     return [
         f"Half of all runs have {done} by step "
-        f"{curve.steps[reached[0]]:,.0f} (Kaplan–Meier, censored at their end)."
+        f"{curve.steps[reached[0]]:,.0f} (Kaplan–Meier; the others are censored at their end)."
     ]
 
 

@@ -27,8 +27,13 @@ MOST_LINES = 12
 
 def lines_of_groups(
     stories: Sequence[Story],
-) -> Iterator[tuple[str, Mapping[str, Curve]]]:
-    """Yield group and network, and a curve for each setting, up to `MOST_LINES`."""
+) -> Iterator[tuple[str, int, Mapping[str, Curve], bool]]:
+    """Yield the lines of each figure, a curve for each setting.
+
+    Yields:
+        Group and network, the number of the figure among theirs, from 1; name of a
+        setting → its curve, up to `MOST_LINES`; whether every pair trains.
+    """
     swept = swept_settings([story.results for story in stories])
     keys = [key.rpartition(".")[2].replace("_", " ") for key in swept.keys]
 
@@ -52,7 +57,8 @@ def lines_of_groups(
                 for story, values in same[first : first + MOST_LINES]
                 if story.selection is not None and story.selection.curve is not None
             }
-            yield " ".join(title), curves
+            whole = all(story.results.cell.whole_table for story, _ in same)
+            yield " ".join(title), 1 + first // MOST_LINES, curves, whole
 
 
 def generalisation(curves: Mapping[str, Curve], whole: bool = False) -> Figure | None:
