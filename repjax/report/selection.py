@@ -199,7 +199,7 @@ def _curve(results: CellResults, courses: Sequence[Course]) -> Curve | None:
 
 
 def _moves(
-    key: Bool[np.ndarray, " irrep"], symmetry: Symmetry | None
+    key: Bool[np.ndarray, " every"], symmetry: Symmetry | None
 ) -> Integer[np.ndarray, "automorphism irrep"]:
     """Return images among the irreps that can be key; the trivial one stays."""
     if symmetry is None:
@@ -210,7 +210,7 @@ def _moves(
 
 def _laws(
     results: CellResults,
-    key: Bool[np.ndarray, " irrep"],
+    key: Bool[np.ndarray, " every"],
     moves: Integer[np.ndarray, "automorphism irrep"],
     symmetry: Symmetry | None,
     rivals: Mapping[str, np.ndarray] | None,
@@ -263,7 +263,7 @@ def _prediction(
 
 def _neurons(
     results: CellResults,
-    key: Bool[np.ndarray, " irrep"],
+    key: Bool[np.ndarray, " every"],
     dims: Int[np.ndarray, " irrep"],
     symmetry: Symmetry | None,
     rivals: Mapping[str, np.ndarray] | None,

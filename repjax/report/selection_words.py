@@ -218,7 +218,8 @@ def _generalisation(curve: Curve | None, whole: bool) -> list[str]:
         return [f"Less than half of all runs have {done} by the end (Kaplan–Meier)."]
     return [
         f"Half of all runs have {done} by step "
-        f"{curve.steps[reached[0]]:,.0f} (Kaplan–Meier; the others are censored at their end)."
+        f"{curve.steps[reached[0]]:,.0f} (Kaplan–Meier; runs that never did count as "
+        "censored at their end)."
     ]
 
 

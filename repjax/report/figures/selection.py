@@ -80,6 +80,7 @@ def key_sets(selection: Selection) -> Figure | None:
     rest = int(sets.counts[MOST_SETS:].sum())
     if rest:
         shares.append(share(rest, sets.num_runs))
+    highest = max(found.high for found in shares[: len(rows)])
     height = 0.17 * len(shares)
     longest = max((len(selection.irreps[i]) for i in columns), default=0)
     above = TOP + 0.055 * longest
@@ -98,13 +99,16 @@ def key_sets(selection: Selection) -> Figure | None:
         color = SERIES[0] if y < len(rows) else MUTED
         right.barh(y, found.value or 0, 0.7, color=color, alpha=0.4, lw=0)
         right.plot([found.low, found.high], [y, y], color=color, lw=1.4)
-    if rest:
+    if rest:  # far more runs than any set, where sets are many
+        text = f"{100 * rest / sets.num_runs:.3g} %"
+        place = 0.97 * min(1.0, 1.1 * highest)
+        right.text(place, len(rows), text, ha="right", va="center_baseline", fontsize=7)
         more = f"{sets.num_sets - MOST_SETS:,} more"
         right.set_yticks([len(rows)], [more])
     else:
         right.set_yticks([])
     right.set_ylim(len(shares) - 0.5, -0.5)
-    _percent_axis(right, max(found.high for found in shares))
+    _percent_axis(right, highest)
     right.set_xlabel(f"% of runs (n = {sets.num_runs:,})")
     right.grid(False, axis="y")
     return figure

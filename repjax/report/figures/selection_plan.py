@@ -1,5 +1,6 @@
 """Titles and captions of the figures of the law of selection."""
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 
@@ -72,13 +73,15 @@ def selection_plan(story: Story) -> Plan:
 
 def generalisation_plan(stories: Sequence[Story]) -> Plan:
     """Yield a figure of generalisation for each group and network."""
-    for title, number, curves, whole in generalisation.lines_of_groups(stories):
-        done = "learned the whole table" if whole else "generalised"
+    for lines in generalisation.lines_of_groups(stories):
+        done = "learned the whole table" if lines.whole else "generalised"
+        name = re.sub(r"[^\w-]+", "_", lines.title)
         yield (
-            f"generalisation/{title.replace(' ', '_').replace('/', '_')}_{number}",
-            f"{title}: when runs have {done}",
+            f"generalisation/{name}_{lines.number}",
+            f"{lines.title}: when runs have {done}"
+            + (f", by {lines.by}" if lines.by else ""),
             f"Share of all runs that have {done} by each step, 1 − Kaplan–Meier, with "
             "its 95 % band (log–log transformed); runs that never did count as "
             "censored at their end.",
-            partial(generalisation.generalisation, curves, whole),
+            partial(generalisation.generalisation, lines),
         )
