@@ -22,7 +22,6 @@ from repjax.settings.config import CellConfig
 from repjax.storage.files import write_atomically
 from repjax.storage.rounds import same_settings
 from repjax.training.state import RunState
-from repjax.typing import Array, Int, Params
 
 ENERGIES = "initial.npz"
 
@@ -68,9 +67,8 @@ def is_imported(cell: FinishedCell) -> bool:
 def measure(cell: FinishedCell) -> dict[str, np.ndarray]:
     """Compute the energies of all runs: those that `energies` keeps in a file."""
     start = initial_state(cell.results.cell)
-    found = jax.device_get(
-        _program(cell.model)(start.params, start.train_pairs, cell.basis)
-    )
+    runs = start.params, start.train_pairs
+    found = jax.device_get(_program(cell.model)(runs, cell.basis))
     return {name: found[name] for name in FEATURES}
 
 
@@ -89,11 +87,13 @@ def initial_state(cell: CellConfig) -> RunState:
 def _program(model: Model) -> Callable:
     """Compile the energies of any number of networks, one after the other."""
 
-    def program(params: Params, train_pairs: Int[Array, "_ train"], basis: Any):
+    def program(runs, basis):
+        def one(run):
+            params, train_pairs = run
+            return spectral_energies(model, params, train_pairs, basis)
+
         with jax.default_matmul_precision("highest"):
-            return jax.lax.map(
-                lambda run: spectral_energies(model, *run, basis), (params, train_pairs)
-            )
+            return jax.lax.map(one, runs)
 
     return jax.jit(program)
 

@@ -92,5 +92,5 @@ def with_interval(
     """
     drawn = value + resampled_sums(influence[:, None], NUM_RESAMPLES)[:, 0]
     tails = (1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2
-    ends = np.clip(np.quantile(drawn, tails), low, high).tolist()
-    return Estimate(value, *ends, num=len(influence))
+    first, last = np.clip(np.quantile(drawn, tails), low, high).tolist()
+    return Estimate(value, first, last, num=len(influence))

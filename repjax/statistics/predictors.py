@@ -87,7 +87,7 @@ class Prediction:
 
 def with_competition(
     energies: Features, names: Sequence[str], is_key: Keys
-) -> tuple[Features, tuple[str, ...]]:
+) -> tuple[Float[np.ndarray, "run irrep both"], tuple[str, ...]]:
     """Append each energy relative to those of the other irreps of the same run.
 
     With e the energy divided by its mean over runs, that is e_i/mean_{j≠i} e_j, over
@@ -99,7 +99,7 @@ def with_competition(
         names: of the features; the new ones have `_relative` appended.
         is_key: key irreps of each run.
     """
-    rivals = is_key.any(axis=0)
+    rivals = is_key.sum(axis=0) > 0
     if rivals.sum() < 2:
         return energies, tuple(names)
     mean = energies.mean(axis=0)
