@@ -55,6 +55,19 @@ def build_orbit(group: Group, irrep: Irrep, vector: Float[np.ndarray, " dim"]) -
     return Orbit(images[movers], movers, irrep.matrices[fixes].mean(axis=0))
 
 
+def least_sizes(
+    characters: Float[np.ndarray, "irrep group"], subgroups: Subgroups
+) -> Float[np.ndarray, " irrep"]:
+    """Return the number of vectors of the least ρ-set of each irrep.
+
+    The least index |G : H| of a subgroup H that fixes a vector, by the mean of the
+    character over H; every orbit spans an irreducible space.
+    """
+    num_fixed = characters @ subgroups.members.T / subgroups.orders
+    sizes = characters.shape[1] / np.where(num_fixed > 0.5, subgroups.orders, np.nan)
+    return np.nanmin(sizes, axis=1)
+
+
 def with_negatives(orbit: Orbit) -> Orbit:
     """Return the set with all negatives, itself if it has them."""
     if orbit.contains(-orbit.vectors[0]):

@@ -8,7 +8,7 @@ seed are reported together, even from different workdirs.
 """
 
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,13 +18,19 @@ from absl import flags
 
 from repjax import command_line
 from repjax.command_line import usable_directory
+from repjax.explanations.orbits import least_sizes
 from repjax.explanations.predictions import predictions_for
-from repjax.groups import real_irreps
+from repjax.groups import Group, real_irreps
+from repjax.groups.automorphisms import irrep_permutations
+from repjax.groups.subgroups import TooManySubgroups, subgroups
+from repjax.report.comparisons import compare
 from repjax.report.merging import Merged, merge, unique_names
 from repjax.report.periodic import Member, periodic_table
+from repjax.report.selection import FEWEST_RUNS, Selection, Symmetry, select
 from repjax.report.story import Anatomy, Report, Story
 from repjax.settings.rules import ConfigError
-from repjax.statistics.phases import courses
+from repjax.statistics.phases import Course, courses
+from repjax.statistics.predictors import MIN_RUNS
 from repjax.statistics.universality import universality
 from repjax.storage.files import as_path, read_json
 from repjax.storage.workdirs import (
@@ -171,7 +177,8 @@ def build_report(
             print(f"repjax: {name}: counted once: seeds {seeds}", file=sys.stderr)
         stories.append(replace(_tell(merged, cells, num_networks), name=name))
     members = [Member(s.name, s.results, s.order, s.types) for s in stories]
-    return Report(tuple(stories), periodic_table(members), manifests)
+    table, compared = periodic_table(members), compare(members)
+    return Report(tuple(stories), table, manifests, compared)
 
 
 def _tell(merged: Merged, cells: Sequence["FinishedCell"], num_networks: int) -> Story:
@@ -187,16 +194,21 @@ def _tell(merged: Merged, cells: Sequence["FinishedCell"], num_networks: int) ->
         index, row = merged.sources[run]
         return cells[index].anatomy(row)
 
+    rivals = _rivals(merged, cells) if num_networks else None
+    past = courses(results)
     return Story(
         name=results.cell.name,
         order=group.order,
         types=tuple(irrep.type for irrep in real_irreps(group)),
         results=results,
-        courses=courses(results),
+        courses=past,
         universality=universality(results),
         anatomies={run: anatomy(run) for run in sorted(with_network[:num_networks])},
-        rivals=_rivals(merged, cells) if num_networks else None,
+        rivals=rivals,
         predictions=predictions_for(group),
+        selection=(
+            _selection(merged, cells, past, rivals) if results.num_runs > 1 else None
+        ),
     )
 
 
@@ -209,8 +221,52 @@ def _rivals(
     indices = dict.fromkeys(index for index, _ in merged.sources)
     if not all(cells[index].has_networks for index in indices):
         return None
-    found = {index: rivals_of(cells[index]) for index in indices}
-    names = set.intersection(*({*rivals} for rivals in found.values()))
+    return _of_runs(merged, {index: rivals_of(cells[index]) for index in indices})
+
+
+def _selection(
+    merged: Merged,
+    cells: Sequence["FinishedCell"],
+    past: Sequence[Course],
+    rivals: dict[str, np.ndarray] | None,
+) -> Selection:
+    """Return the law of selection of merged runs; of few, without a look at networks.
+
+    Initial energies are those of the runs' seeds, and need no checkpoint.
+    """
+    results, group = merged.results, cells[merged.sources[0][0]].group
+    num_generalised = int(results.generalised.sum())
+    symmetry = _symmetry(group) if num_generalised >= FEWEST_RUNS else None
+    energies = {}
+    if num_generalised >= 2 * MIN_RUNS:
+        from repjax.initial import energies as initial_energies
+
+        indices = dict.fromkeys(index for index, _ in merged.sources)
+        energies = _of_runs(
+            merged, {index: initial_energies(cells[index]) for index in indices}
+        )
+    return select(results, past, symmetry, rivals, energies)
+
+
+def _symmetry(group: Group) -> Symmetry:
+    characters = np.stack([irrep.character for irrep in real_irreps(group)])
+    try:
+        sizes = least_sizes(characters, subgroups(group))
+    except TooManySubgroups:
+        sizes = None
+    return Symmetry(irrep_permutations(group, characters), sizes)
+
+
+def _of_runs(
+    merged: Merged, found: Mapping[int, Mapping[str, np.ndarray]]
+) -> dict[str, np.ndarray]:
+    """Return the quantities that all cells have, in the order of the merged runs.
+
+    Args:
+        merged: runs.
+        found: index of a cell → its quantities by name, (run, …) each.
+    """
+    names = set.intersection(*({*of} for of in found.values()))
     return {
         name: np.stack([found[index][name][row] for index, row in merged.sources])
         for name in sorted(names)

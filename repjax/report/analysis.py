@@ -1,8 +1,8 @@
 """analysis.json: the analysis and course of every run, and statistics over runs.
 
-{"version", "cells", "runs", "periodic_table"}. Losses are in nats, shares in [0, 1],
-steps in optimiser steps; null stands for values that were not measured or do not exist.
-All names are those of docs/metrics.md.
+{"version", "cells", "comparisons", "runs", "periodic_table"}. Losses are in nats,
+shares in [0, 1], steps in optimiser steps; null stands for values that were not
+measured or do not exist. Names are those of docs/metrics.md and docs/selection.md.
 """
 
 import json
@@ -16,9 +16,12 @@ import numpy as np
 from repjax import __version__
 from repjax.metrics import EXPLAINED, SCALARS
 from repjax.report.learning import shown_irreps
+from repjax.report.numbers import estimate_numbers, numbers, share_numbers
 from repjax.report.periodic import Square
+from repjax.report.selection_numbers import comparison_numbers, selection_numbers
+from repjax.report.selection_words import corrected_exchangeability
 from repjax.report.story import Anatomy, Report, Story
-from repjax.statistics.intervals import Estimate, Share
+from repjax.statistics.intervals import Share
 from repjax.statistics.phases import Course, Phase, measured
 from repjax.statistics.universality import Universality
 from repjax.storage.files import write_text
@@ -76,9 +79,11 @@ def _lines(content: Mapping[str, Any]) -> str:
 
 def analysis(report: Report) -> dict[str, Any]:
     """Return the content of analysis.json."""
+    adjusted = corrected_exchangeability(report.stories)
     return {
         "version": __version__,
-        "cells": [_cell(story) for story in report.stories],
+        "cells": [_cell(story, adjusted.get(story.name)) for story in report.stories],
+        "comparisons": comparison_numbers(report.comparisons),
         "runs": [
             run_numbers(story, run)
             for story in report.stories
@@ -139,15 +144,7 @@ def run_numbers(story: Story, run: int) -> dict[str, Any]:
 
 def _final(story: Story, metric: str, run: int) -> Any:
     """Return the final value of a metric, or its values by irrep; null if unknown."""
-    return _numbers(story.results.metrics[metric][run, -1])
-
-
-def _numbers(values: Any) -> Any:
-    """Convert floats for JSON, which has no NaN and infinity: they become null."""
-    if np.ndim(values):
-        return [_numbers(value) for value in values]
-    value = float(values)
-    return value if math.isfinite(value) else None
+    return numbers(story.results.metrics[metric][run, -1])
 
 
 def _count(value: float | None) -> int | None:
@@ -207,7 +204,7 @@ def _progress(story: Story, run: int) -> dict[str, Any] | None:
 
     def curve(values: np.ndarray) -> list[float | None]:
         digits = (float(f"{value:.{PROGRESS_DIGITS}g}") for value in values[known])
-        return [_numbers(value) for value in digits]
+        return [numbers(value) for value in digits]
 
     def curves(irrep: int) -> dict[str, list[float | None]]:
         return {
@@ -245,11 +242,11 @@ def _clusters(
 def _anatomy(irreps: Iterable[str], anatomy: Anatomy | None) -> dict[str, Any] | None:
     if anatomy is None:
         return None
-    distances = _numbers(anatomy.logit_map_distances)
+    distances = numbers(anatomy.logit_map_distances)
     return {
-        "loss": _numbers(anatomy.loss),
-        "key_space_loss": _numbers(anatomy.key_space_loss),
-        "complement_loss": _numbers(anatomy.complement_loss),
+        "loss": numbers(anatomy.loss),
+        "key_space_loss": numbers(anatomy.key_space_loss),
+        "complement_loss": numbers(anatomy.complement_loss),
         "logit_map_distance": dict(zip(irreps, distances, strict=True)),
         "neurons": {
             irrep: np.flatnonzero(members).tolist()
@@ -260,7 +257,7 @@ def _anatomy(irreps: Iterable[str], anatomy: Anatomy | None) -> dict[str, Any] |
     }
 
 
-def _cell(story: Story) -> dict[str, Any]:
+def _cell(story: Story, adjusted: tuple[float, float] | None) -> dict[str, Any]:
     results = story.results
     irreps = zip(results.irreps, results.irrep_dims, story.types, strict=True)
     return {
@@ -273,6 +270,11 @@ def _cell(story: Story) -> dict[str, Any]:
         "config": results.cell.to_json(),
         "irreps": [{"irrep": i, "dim": d, "type": t} for i, d, t in irreps],
         "statistics": _statistics(story.universality),
+        "selection": (
+            None
+            if story.selection is None
+            else selection_numbers(story.selection, adjusted)
+        ),
         "rivals": None if story.rivals is None else _rivals(story),
     }
 
@@ -284,7 +286,7 @@ def _rivals(story: Story) -> dict[str, Any]:
     """
     assert story.rivals is not None
     return {
-        name: _numbers(values)
+        name: numbers(values)
         for name, values in sorted(story.rivals.items())
         if not name.endswith("_seconds")
     }
@@ -293,24 +295,25 @@ def _rivals(story: Story) -> dict[str, Any]:
 def _statistics(counts: Universality) -> dict[str, Any]:
     def by_irreps(table: Mapping[tuple[str, ...], Share]) -> list[dict[str, Any]]:
         return [
-            {"irreps": list(irreps)} | _share(value) for irreps, value in table.items()
+            {"irreps": list(irreps)} | share_numbers(value)
+            for irreps, value in table.items()
         ]
 
     return {
         "runs": counts.num_runs,
-        "generalised": _share(counts.generalised),
+        "generalised": share_numbers(counts.generalised),
         "irreps": {
             irrep.name: {
-                "learned": _share(irrep.learned),
-                "places": [_share(place) for place in irrep.places],
-                "step": _estimate(irrep.step),
+                "learned": share_numbers(irrep.learned),
+                "places": [share_numbers(place) for place in irrep.places],
+                "step": estimate_numbers(irrep.step),
             }
             for irrep in counts.irreps
         },
         "num_key_irreps": {
-            str(n): _share(value) for n, value in counts.num_key.items()
+            str(n): share_numbers(value) for n, value in counts.num_key.items()
         },
-        "mean_num_key_irreps": _estimate(counts.mean_num_key),
+        "mean_num_key_irreps": estimate_numbers(counts.mean_num_key),
         "key_sets": by_irreps(counts.key_sets),
         "orders": by_irreps(counts.orders),
     }
@@ -323,29 +326,8 @@ def _square(square: Square) -> dict[str, Any]:
         "irrep": square.irrep,
         "dim": square.dim,
         "type": square.type,
-        "learned": _share(square.learned),
-        "step": _estimate(square.step),
-        "explained_hidden": _estimate(square.explained_hidden),
-        "explained_logits": _estimate(square.explained_logits),
-    }
-
-
-def _share(share: Share) -> dict[str, Any]:
-    return {
-        "count": share.count,
-        "total": share.total,
-        "share": share.value,
-        "low": share.low,
-        "high": share.high,
-    }
-
-
-def _estimate(estimate: Estimate | None) -> dict[str, Any] | None:
-    if estimate is None:
-        return None
-    return {
-        "value": estimate.value,
-        "low": estimate.low,
-        "high": estimate.high,
-        "runs": estimate.num,
+        "learned": share_numbers(square.learned),
+        "step": estimate_numbers(square.step),
+        "explained_hidden": estimate_numbers(square.explained_hidden),
+        "explained_logits": estimate_numbers(square.explained_logits),
     }

@@ -22,6 +22,8 @@ from repjax.report.figures.periodic import TYPES
 from repjax.report.figures.picture import Picture
 from repjax.report.rivals import rival_tables
 from repjax.report.run_tables import fact_list, irrep_tables
+from repjax.report.selection_tables import comparison_table, selection_tables
+from repjax.report.selection_words import corrected_exchangeability, selection_words
 from repjax.report.story import Report, Story
 from repjax.report.tables import (
     Table,
@@ -55,6 +57,21 @@ class Panel:
 
 
 @dataclass(frozen=True)
+class Part:
+    """Part of a section.
+
+    Attributes:
+        text: a paragraph.
+        pictures: figures.
+        tables: tables.
+    """
+
+    text: str
+    pictures: Sequence[Picture]
+    tables: Sequence[Table]
+
+
+@dataclass(frozen=True)
 class Section:
     """Section of one cell.
 
@@ -65,6 +82,7 @@ class Section:
         summary: one sentence.
         seeds: a row per run, with links to the panels.
         tables: statistics over the runs.
+        selection: section "Selection"; None for a single run.
         rivals: tables of "Which explanation?"; none if it was not asked.
         pictures: figures over the runs.
         panels: panels of single runs.
@@ -77,6 +95,7 @@ class Section:
     summary: str
     seeds: Table
     tables: Sequence[Table]
+    selection: Part | None
     rivals: Sequence[Table]
     pictures: Sequence[Picture]
     panels: Sequence[Panel]
@@ -105,6 +124,9 @@ def write_page(report: Report, gallery: Gallery, directory: Path) -> Path:
         table3=table3_tables([story.results for story in report.stories]),
         groups=_groups(report),
         swept=gallery.sweep,
+        laws=comparison_table(
+            report.comparisons, {s.name: heading_of(s) for s in report.stories}
+        ),
         overview=cell_table(report.stories, {s.name: s.anchor for s in sections}),
         folded=len(sections) > FEW_CELLS,
         networks={story.name: network_of(story) for story in report.stories},
@@ -122,6 +144,7 @@ def write_page(report: Report, gallery: Gallery, directory: Path) -> Path:
 
 def _sections(report: Report, gallery: Gallery) -> Iterator[Section]:
     seen: set[str] = set()
+    adjusted = corrected_exchangeability(report.stories)
     for story in report.stories:
         anchor = re.sub(r"[^\w-]+", "-", story.name)
         while anchor in seen:
@@ -136,11 +159,23 @@ def _sections(report: Report, gallery: Gallery) -> Iterator[Section]:
             summary=_summary(story),
             seeds=seed_table(story, {run: p.anchor for run, p in panels.items()}),
             tables=universality_tables(story),
+            selection=_selection(
+                story, adjusted.get(story.name), gallery.selections[story.name]
+            ),
             rivals=rival_tables(story),
             pictures=gallery.cells[story.name],
             panels=list(panels.values()),
             config=_json(story.results.cell.to_json()),
         )
+
+
+def _selection(
+    story: Story, adjusted: tuple[float, float] | None, pictures: Sequence[Picture]
+) -> Part | None:
+    words = selection_words(story, adjusted)
+    if not words:
+        return None
+    return Part(" ".join(words), pictures, selection_tables(story))
 
 
 def _summary(story: Story) -> str:

@@ -13,7 +13,9 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
+from repjax.report.comparisons import Comparisons
 from repjax.report.periodic import Square
+from repjax.report.selection import Selection
 from repjax.statistics.phases import Course
 from repjax.statistics.universality import Universality
 from repjax.storage.results import CellResults
@@ -95,6 +97,7 @@ class Story:
         rivals: quantities of docs/explanations.md by name, (run, …) each; None if they
             were not computed.
         predictions: intervention → explanation → predicted outcome, for this group.
+        selection: law of selection; None for a single run.
     """
 
     name: str
@@ -106,6 +109,7 @@ class Story:
     anatomies: Mapping[int, Anatomy]
     rivals: Mapping[str, np.ndarray] | None = None
     predictions: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    selection: Selection | None = None
 
     @property
     def imported(self) -> bool:
@@ -121,8 +125,10 @@ class Report:
         stories: stories, by name.
         squares: the periodic table: groups by order, irreps as `CellResults.irreps`.
         manifests: name of a workdir → its manifest.json, if it has one.
+        comparisons: the laws of selection of two cells side by side.
     """
 
     stories: tuple[Story, ...]
     squares: tuple[Square, ...]
     manifests: Mapping[str, Any]
+    comparisons: Comparisons = field(default_factory=Comparisons)

@@ -4,8 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
-import numpy as np
-
+from repjax.report.selection import watched_until
 from repjax.report.settings import swept_settings
 from repjax.report.story import Story
 from repjax.settings.architectures import ARCHITECTURES, concerns
@@ -121,12 +120,9 @@ def survival_of(stories: Iterable[Story]) -> Survival | None:
     events: list[float] = []
     censored: list[float] = []
     for story in stories:
-        ends = story.results.final("trained_steps")
-        for course, end in zip(story.courses, ends.tolist(), strict=True):
-            if course.generalised is not None:
-                events.append(float(course.generalised))
-            elif course.has_past and np.isfinite(end):
-                censored.append(end)
+        generalised, others = watched_until(story.results, story.courses)
+        events += generalised
+        censored += others
     return survival(events, censored)
 
 

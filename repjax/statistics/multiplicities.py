@@ -30,7 +30,7 @@ class Proportion:
     Attributes:
         slope: neurons per unit of size.
         explained: 1 − ‖q − slope·size‖²/‖q − mean q‖², at most 1; negative where a
-            constant number of neurons fits better.
+            constant number of neurons fits better, NaN where all numbers are equal.
     """
 
     slope: Estimate
@@ -179,6 +179,9 @@ def _bootstrap(
 
 def _estimate(value: float, drawn: Float[np.ndarray, " sample"], num: int) -> Estimate:
     """Return a value with the percentile interval of its bootstrap samples."""
+    drawn = drawn[np.isfinite(drawn)]
+    if not (np.isfinite(value) and drawn.size):
+        return Estimate(float("nan"), None, None, num)
     tails = (1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2
-    low, high = np.quantile(drawn[np.isfinite(drawn)], tails).tolist()
+    low, high = np.quantile(drawn, tails).tolist()
     return Estimate(float(value), low, high, num)

@@ -102,3 +102,11 @@ def test_too_few_runs_or_equal_sizes():
     neurons, is_key = planted(2)
     assert exponent(neurons, is_key, np.full(6, 4)) is None
     assert proportion(neurons, np.zeros_like(is_key), DIMS) is None
+
+
+def test_equal_numbers_of_neurons_have_no_variance_to_explain():
+    neurons, is_key = np.full((20, 6), 5.0), np.ones((20, 6), bool)
+    fit = proportion(neurons, is_key, DIMS)
+    assert fit.slope.value == pytest.approx(5 * DIMS.sum() / (DIMS**2).sum())
+    assert np.isnan(fit.explained.value) and fit.explained.low is None
+    assert exponent(neurons, is_key, DIMS).value == pytest.approx(0)

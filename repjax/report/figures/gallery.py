@@ -12,6 +12,7 @@ from repjax.report.figures import anatomy, rivals, seeds, training
 from repjax.report.figures import sweeps as sweep_figures
 from repjax.report.figures.periodic import periodic_table
 from repjax.report.figures.picture import Picture, draw
+from repjax.report.figures.selection_plan import generalisation_plan, selection_plan
 from repjax.report.settings import swept_settings
 from repjax.report.story import Report, Story
 from repjax.report.sweeps import sweeps
@@ -40,12 +41,14 @@ class Gallery:
         sweep: figures over the sweep as a whole.
         periodic_table: None without any irrep.
         cells: name of a story → figures over its runs.
+        selections: name of a story → figures of its law of selection.
         runs: name of a story → index of a run → figures of that run.
     """
 
     sweep: tuple[Picture, ...]
     periodic_table: Picture | None
     cells: dict[str, tuple[Picture, ...]]
+    selections: dict[str, tuple[Picture, ...]]
     runs: dict[str, dict[int, tuple[Picture, ...]]]
 
 
@@ -80,13 +83,18 @@ def write_figures(
         "",
     )
     cells: dict[str, tuple[Picture, ...]] = {}
+    selections: dict[str, tuple[Picture, ...]] = {}
     runs: dict[str, dict[int, tuple[Picture, ...]]] = {}
     for story in report.stories:
         heading = heading_of(story)
         if story.name not in shown:
-            cells[story.name], runs[story.name] = (), {}
+            cells[story.name], selections[story.name] = (), ()
+            runs[story.name] = {}
             continue
         cells[story.name] = _draw_all(_cell_plan(story), folder, story.name, heading)
+        selections[story.name] = _draw_all(
+            selection_plan(story), folder, f"{story.name}/selection", heading
+        )
         runs[story.name] = {
             run: _draw_all(
                 _run_plan(story, run),
@@ -98,7 +106,9 @@ def write_figures(
             for seed in [story.results.cell.seeds[run]]
         }
     swept = _draw_all(_sweep_plan(report.stories), folder, "sweep", "Sweep")
-    return Gallery(swept, table, cells, runs)
+    drawn = [story for story in report.stories if story.name in shown]
+    swept += _draw_all(generalisation_plan(drawn), folder, "sweep", "Sweep")
+    return Gallery(swept, table, cells, selections, runs)
 
 
 def with_figures(stories: Sequence[Story], of_cells: str | None = None) -> set[str]:
