@@ -28,13 +28,19 @@ MAY_IMPORT = {
     "explanations": "typing metrics groups tasks models training analysis",
     # Many runs on devices, and what they leave behind.
     "storage": "metrics groups settings",
-    "engine": "typing metrics groups tasks settings models training analysis storage",
+    "extras": "settings",
+    "engine": (
+        "typing metrics groups tasks settings models training analysis storage extras"
+    ),
     # Numbers of many runs, and how they are told.
     "statistics": "metrics storage",
     "reference": "groups settings",
+    "experiment": "",
     "output": "",
-    "command_line": "output settings storage",
+    "command_line": "experiment output settings storage",
     "report": "metrics groups settings storage statistics reference command_line",
+    # One call trains a sweep and writes its tables.
+    "sweep": "settings storage engine report",
     # From checkpoints to what a report tells of single networks.
     "dissection": "metrics groups models training analysis storage engine report",
     "rivals": "typing metrics groups models analysis explanations engine dissection",
@@ -52,6 +58,7 @@ WITHOUT_JAX = [
     "statistics",
     "reference",
     "report",
+    "experiment",
     "command_line",
     "output",
     "metrics",

@@ -44,7 +44,7 @@ def require_devices() -> None:
         raise ConfigError(
             f"JAX_PLATFORMS: {asked}: no such device can be used "
             f"({reason[:300]}); set JAX_PLATFORMS=cpu, or install support "
-            "for the device, such as pip install -e '.[gpu]'"
+            "for the device, such as pip install 'repjax[gpu]'"
         ) from None
 
 

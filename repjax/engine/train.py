@@ -223,6 +223,7 @@ def _loop(
     due = int(np.searchsorted(steps, step))
     if due < len(steps) and np.isfinite(metrics["trained_steps"][:, due]).all():
         due += 1  # this step was measured before it was saved
+    progress.prepare(current.cells)
     progress.start(current.name, ensemble.num_runs, current.num_steps, step)
     if due:
         progress.measure({name: x[:, due - 1] for name, x in metrics.items()})
