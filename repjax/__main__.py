@@ -19,7 +19,10 @@ COMMANDS = {
     "table3": ("repjax.table3", "write Table 3 of one or many workdirs again"),
     "report": ("repjax.report", "write figures and a page about what was learned"),
     "groups": ("repjax.groups", "say what is known of a group"),
-    "published": ("repjax.published", "import networks that the paper's authors trained"),
+    "published": (
+        "repjax.published",
+        "import networks that the paper's authors trained",
+    ),
     "export": ("repjax.export", "write one network to a file for other programs"),
     "dataset": ("repjax.dataset", "write the runs of workdirs as one table of Parquet"),
 }

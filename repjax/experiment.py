@@ -10,6 +10,7 @@ that folder is searched first.
 """
 
 import contextlib
+import difflib
 import importlib.util
 import sys
 import traceback
@@ -63,10 +64,10 @@ def _find(path: str) -> Path:
         return file
     if path in carried_names():
         return CARRIED / f"{path}.py"
-    raise ValueError(
-        f"no such file; use a file such as mine.py, or one of "
-        f"{', '.join(carried_names())}"
-    )
+    names = carried_names()
+    close = difflib.get_close_matches(file.stem, names, n=1)
+    hint = f"did you mean {close[0]}?" if close else f"use one of {', '.join(names)}"
+    raise ValueError(f"no such file; {hint} A file of your own ends in .py")
 
 
 def _get_config(file: Path, arguments: Sequence[str]) -> Any:

@@ -15,7 +15,7 @@ MAX_LINES = 400
 # Room of repjax (a folder, or a module beside them) → the rooms that it may import.
 # A new room starts with a row here: say where it stands before furnishing it.
 MAY_IMPORT = {
-    "__init__": "",
+    "__init__": "api settings",
     "metrics": "",
     "typing": "",
     # What is trained, one run at a time. `typing` names jax's Array, `groups` must not.
@@ -44,10 +44,14 @@ MAY_IMPORT = {
     # From checkpoints to what a report tells of single networks.
     "dissection": "metrics groups models training analysis storage engine report",
     "rivals": "typing metrics groups models analysis explanations engine dissection",
+    # For notebooks and scripts.
+    "trained": "extras groups metrics settings storage report dissection",
+    "api": "experiment command_line settings storage engine sweep dissection trained",
 }
 # Programs: each may import every room above, none may be imported.
 PROGRAMS = (
-    "main", "table3", "published", "export", "groups.__main__", "report.__main__",
+    "__main__", "main", "table3", "published", "export", "groups.__main__",
+    "report.__main__",
 )  # fmt: skip
 MAY_IMPORT |= dict.fromkeys(PROGRAMS, " ".join(MAY_IMPORT))
 

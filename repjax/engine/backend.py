@@ -1,5 +1,6 @@
 """Configure JAX at start-up: devices, compilation cache, compiler options."""
 
+import contextlib
 import hashlib
 import os
 import platform
@@ -56,7 +57,9 @@ def one_device_per_core() -> None:
     cores as over accelerators.
     """
     if "JAX_NUM_CPU_DEVICES" not in os.environ:
-        jax.config.update("jax_num_cpu_devices", limits.num_cores())
+        # In a notebook JAX may have started already, and keeps its devices.
+        with contextlib.suppress(RuntimeError):
+            jax.config.update("jax_num_cpu_devices", limits.num_cores())
 
 
 def keep_compilations() -> None:

@@ -5,6 +5,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from datetime import timedelta
+from importlib.util import find_spec
 
 import numpy as np
 from rich.console import Console
@@ -102,10 +103,13 @@ class Together(Progress):
 
 
 def build_progress(console: Console | None = None) -> Progress:
-    """Build a live display on a terminal, lines elsewhere."""
+    """Build a live display on a terminal or in a notebook, lines elsewhere."""
     console = console or Console()
     is_terminal = console.file.isatty() and not console.is_dumb_terminal
-    return LiveProgress(console) if is_terminal else PlainProgress(console)
+    # A notebook shows a display through ipywidgets.
+    in_notebook = console.is_jupyter and find_spec("ipywidgets") is not None
+    live = is_terminal or in_notebook
+    return LiveProgress(console) if live else PlainProgress(console)
 
 
 class Status:

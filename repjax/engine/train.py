@@ -3,6 +3,7 @@
 import contextlib
 import signal
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
@@ -289,8 +290,14 @@ class _Pace:
 
 @contextlib.contextmanager
 def _signals_noted() -> Iterator[list[int]]:
-    """Collect SIGTERM and SIGINT in a list; a second SIGINT interrupts."""
+    """Collect SIGTERM and SIGINT in a list; a second SIGINT interrupts.
+
+    In another thread than the main one Python handles no signals, and none is noted.
+    """
     received: list[int] = []
+    if threading.current_thread() is not threading.main_thread():
+        yield received
+        return
 
     def note(number, _frame):
         if number == signal.SIGINT and received:
