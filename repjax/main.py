@@ -118,7 +118,7 @@ def train(
 
 def _show(results: Sequence[CellResults]) -> None:
     """Print Table 3, unless it is longer than anyone reads on a console."""
-    from repjax.report.table3 import print_table3
+    from repjax.report.console import print_table3
 
     if len(results) <= MOST_PRINTED:
         print_table3(results)

@@ -164,7 +164,9 @@ class Cell:
     def finished(self) -> "FinishedCell":
         """The cell for `repjax.dissection` and `repjax.rivals`."""
         from repjax.dissection import FinishedCell
+        from repjax.engine import backend
 
+        backend.prepare()
         return FinishedCell(self.directory)
 
     def _read(self, step: int | None) -> Mapping[str, Any]:

@@ -45,7 +45,7 @@ MAY_IMPORT = {
     "dissection": "metrics groups models training analysis storage engine report",
     "rivals": "typing metrics groups models analysis explanations engine dissection",
     # For notebooks and scripts.
-    "trained": "extras groups metrics settings storage report dissection",
+    "trained": "extras groups metrics settings storage engine report dissection",
     "api": "experiment command_line settings storage engine sweep dissection trained",
 }
 # Programs: each may import every room above, none may be imported.
