@@ -245,7 +245,10 @@ def _read_generators(lines: Lines) -> list[list[tuple[int, ...]]]:
         except ValueError as error:
             raise ValueError(f"line {number}, {error}") from None
         if len(first_points) > 1:
-            column = re.search(rf"\b0*{first}\b", line).start() + 1
+            points = re.finditer("[0-9]+", line)
+            column = (
+                next(point.start() for point in points if int(point[0]) == first) + 1
+            )
             raise ValueError(
                 f"line {number}, column {column}: images begin at {first} here, at "
                 f"{1 - first} in line {first_points[1 - first]}"
