@@ -1,9 +1,10 @@
 # Every target works on a fresh machine with Python 3.11 or 3.12: the environment is
-# made first, in .venv, from the hashed requirements.lock and nothing else.
-# The lock leaves out the extras torch, gcs, gpu and tpu; see README.md for those.
+# made first, in .venv, from hashed locks and nothing else. requirements.lock is what the
+# package needs to run; requirements-test.lock adds what tests, notebooks and site need.
+# The locks leave out the extras torch, gcs, gpu and tpu; see README.md for those.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test bench check format lock clean environment
+.PHONY: help demo test bench check format wheel lock clean environment tools
 
 VENV := .venv
 RUN := $(VENV)/bin/python
@@ -21,10 +22,10 @@ demo: environment ## Train the quickstart into demo/, say where table and report
 	  if [ -f "$$file" ]; then echo "$$what: $(CURDIR)/$$file"; fi; \
 	done
 
-test: environment ## Run all tests; choose some with ARGS="-k groups"
+test: tools ## Run all tests; choose some with ARGS="-k groups"
 	$(RUN) -m pytest -n 2 $(ARGS)
 
-bench: environment ## Measure speed and memory into bench/; PUBLISHED=DIR: with the authors' networks
+bench: tools ## Measure speed and memory into bench/; PUBLISHED=DIR: with the authors' networks
 	@mkdir -p bench
 	$(RUN) benchmarks/train_step.py --out=bench/train_step.json
 	$(RUN) benchmarks/analysis.py --out=bench/analysis.json
@@ -37,28 +38,41 @@ bench: environment ## Measure speed and memory into bench/; PUBLISHED=DIR: with 
 	$(if $(PUBLISHED),$(RUN) benchmarks/parity.py $(dir $(wildcard $(PUBLISHED)/*/model.pt)) \
 	  --out=bench/parity.md)
 
-check: environment ## Check format, lint and types; changes nothing
+check: tools ## Check format, lint and types; changes nothing
 	$(RUN) -m ruff format --check
 	$(RUN) -m ruff check
 	$(RUN) -m mypy
 
-format: environment ## Format the code and mend what lint can mend
+format: tools ## Format the code and mend what lint can mend
 	$(RUN) -m ruff check --fix --exit-zero
 	$(RUN) -m ruff format
 
-# One lock for both Pythons: `fewest` picks the newest versions that run on each.
-lock: ## Write requirements.lock from pyproject.toml; newest with ARGS=--upgrade
+# One set of versions for both Pythons: `fewest` picks the newest that run on each.
+COMPILE = "$$uv/bin/uv" pip compile pyproject.toml --universal --python-version 3.11 \
+	  --fork-strategy fewest --generate-hashes --custom-compile-command "make lock" \
+	  --no-config --quiet $(ARGS)
+
+wheel: environment ## Build dist/repjax-VERSION-py3-none-any.whl, without network
+	$(RUN) -m hatchling build --target wheel
+
+lock: ## Write both locks from pyproject.toml; newest versions with ARGS=--upgrade
 	@$(find_python); \
 	uv=$$(mktemp -d) && trap 'rm -rf "$$uv"' EXIT && \
 	"$$python" -m venv "$$uv" && "$$uv/bin/pip" install --quiet $(UV) && \
-	"$$uv/bin/uv" pip compile pyproject.toml --extra test --group build \
-	  --universal --python-version 3.11 --fork-strategy fewest --generate-hashes \
-	  --custom-compile-command "make lock" --no-config --quiet $(ARGS) \
-	  --output-file requirements.lock
+	$(COMPILE) --group build --output-file requirements.lock && \
+	$(COMPILE) --group build --extra test --constraints requirements.lock \
+	  --output-file requirements-test.lock
 
 clean: ## Remove the environment, demo/ and all caches
 	rm -rf $(VENV) demo dist .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+tools: environment ## Add to .venv what tests, site and notebooks need, if not there
+	@if cmp -s requirements-test.lock $(VENV)/made-from-test; then exit 0; fi; \
+	echo "Adding the tools of the tests to $(VENV): about 1 GB, a minute or two"; \
+	$(RUN) -m pip install --quiet --disable-pip-version-check --require-hashes \
+	  --only-binary :all: --requirement requirements-test.lock && \
+	cp requirements-test.lock $(VENV)/made-from-test
 
 environment: ## Make .venv, unless it was made from this very lock
 	@if cmp -s requirements.lock $(VENV)/made-from && version=$$($(RUN) --version) && \

@@ -15,7 +15,9 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 REPOSITORY = Path(__file__).resolve().parents[1]
-LOCK = REPOSITORY / "requirements.lock"
+RUNTIME, TEST = LOCKS = ("requirements.lock", "requirements-test.lock")
+PROJECT = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())
+EXTRAS = PROJECT["project"]["optional-dependencies"]
 MAKEFILE = REPOSITORY / "Makefile"
 
 # In pieces, so that this file does not name what it forbids.
@@ -77,39 +79,59 @@ def test_other_text_passes(text):
     assert not FORBIDDEN.search(text)
 
 
-def locked() -> dict[str, Requirement]:
-    """Every package of the lock by canonical name; each must have a hash."""
-    entries = re.split(r"\n(?=[a-z0-9])", LOCK.read_text())[1:]
+def locked(lock: str) -> dict[str, Requirement]:
+    """Every package of a lock by canonical name; each must have a hash."""
+    entries = re.split(r"\n(?=[a-z0-9])", (REPOSITORY / lock).read_text())[1:]
     assert all("--hash=sha256:" in entry for entry in entries)
     found = [Requirement(entry.split(" \\")[0].strip()) for entry in entries]
     return {canonicalize_name(requirement.name): requirement for requirement in found}
 
 
-def test_lock_satisfies_pyproject():
-    project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())
-    wanted = (
-        project["project"]["dependencies"]
-        + project["project"]["optional-dependencies"]["test"]
-        + project["build-system"]["requires"]
-    )
-    pins = locked()
-    for requirement in map(Requirement, wanted):
+def wanted_by(*extras: str) -> list[Requirement]:
+    """The package's requirements, with those of extras and of extras in extras."""
+    lines = PROJECT["project"]["dependencies"] + PROJECT["build-system"]["requires"]
+    found = [*map(Requirement, lines)]
+    for requirement in (Requirement(line) for name in extras for line in EXTRAS[name]):
+        own = requirement.name == PROJECT["project"]["name"]
+        found += wanted_by(*requirement.extras) if own else [requirement]
+    return found
+
+
+@pytest.mark.parametrize(("lock", "extras"), [(RUNTIME, ()), (TEST, ("test",))])
+def test_lock_satisfies_pyproject(lock, extras):
+    pins = locked(lock)
+    for requirement in wanted_by(*extras):
         (pin,) = pins[canonicalize_name(requirement.name)].specifier
         assert requirement.specifier.contains(pin.version), requirement
 
 
+def test_lock_of_tests_only_adds_to_that_of_the_package():
+    assert locked(RUNTIME).items() <= locked(TEST).items()
+    assert len(locked(TEST)) > len(locked(RUNTIME))
+
+
+@pytest.mark.parametrize("lock", LOCKS)
 @pytest.mark.parametrize("python", ["3.11", "3.12"])
-def test_lock_is_one_set_of_versions_for_both_pythons(python):
+def test_lock_is_one_set_of_versions_for_both_pythons(python, lock):
     """Markers may drop a package on another system, never split one by Python."""
     here = {"python_version": python, "python_full_version": f"{python}.0"}
     linux = {"sys_platform": "linux", "platform_python_implementation": "CPython"}
-    for requirement in locked().values():
+    for requirement in locked(lock).values():
         if requirement.marker and not requirement.marker.evaluate(here | linux):
-            assert requirement.marker == Marker("sys_platform == 'win32'")
+            assert requirement.marker in ELSEWHERE
+
+
+ELSEWHERE = [
+    Marker("sys_platform == 'win32'"),
+    Marker("sys_platform == 'darwin'"),
+    Marker("implementation_name == 'pypy'"),
+]
 
 
 def test_lock_leaves_out_the_extras():
-    assert not {"torch", "gcsfs", "libtpu"} & locked().keys()
+    """The demo installs what training needs; nobody gets torch or CUDA unasked."""
+    assert not {"torch", "gcsfs", "libtpu"} & locked(TEST).keys()
+    assert not {"pandas", "wandb", "pyarrow", "pytest"} & locked(RUNTIME).keys()
 
 
 def test_package_data_is_in_the_wheel(tmp_path):
@@ -154,7 +176,7 @@ def test_help_lists_every_target():
 
 @pytest.mark.skipif(not shutil.which("make"), reason="no make")
 def test_make_without_a_suitable_python_says_so(tmp_path):
-    for name in ("Makefile", "requirements.lock"):
+    for name in ("Makefile", *LOCKS):
         shutil.copy(REPOSITORY / name, tmp_path)
     done = subprocess.run(
         ["make", "test", "PYTHON=no-such-python"],
