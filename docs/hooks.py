@@ -71,9 +71,7 @@ def on_page_markdown(
     source = {name: path for path, name in PAGES.items()}.get(here, f"docs/{here}")
 
     def rewrite(link: re.Match[str]) -> str:
-        target = posixpath.normpath(
-            posixpath.join(posixpath.dirname(source), link[1])
-        )
+        target = posixpath.normpath(posixpath.join(posixpath.dirname(source), link[1]))
         return posixpath.relpath(_on_site(target, source), posixpath.dirname(here))
 
     return LINK.sub(rewrite, markdown)

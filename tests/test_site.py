@@ -1,4 +1,4 @@
-"""The documentation site builds without a warning, and every link in it leads somewhere."""
+"""The site builds without a warning, and every link in it leads somewhere."""
 
 import os
 import posixpath
@@ -41,31 +41,35 @@ def faults(folder: Path) -> list[str]:
     pages = {
         path.relative_to(folder).as_posix(): Links(path.read_text(encoding="utf-8"))
         for path in folder.rglob("*.html")
+        if path.name != "404.html"  # its links start at the root of a server
     }
     found = []
     for name, page in pages.items():
-        if name == "404.html":  # its links start at the root of a server
-            continue
-        for url in page.loaded:
-            if urlsplit(url).netloc:
-                found.append(f"{name}: loads {url}")
-        for url in {*page.links, *page.loaded}:
-            parts = urlsplit(url)
-            if parts.scheme or parts.netloc:
-                if parts.scheme not in ("https", "http") or "." not in parts.netloc:
-                    if parts.scheme != "data":
-                        found.append(f"{name}: {url} is no address")
-                continue
-            path = posixpath.normpath(
-                posixpath.join(posixpath.dirname(name), unquote(parts.path))
-            )
-            target = name if not parts.path else path
-            if not (folder / target).is_file():
-                found.append(f"{name}: {url} does not exist")
-            elif parts.fragment and target in pages:
-                if unquote(parts.fragment) not in pages[target].ids:
-                    found.append(f"{name}: {url} has no such place")
+        loaded = [url for url in page.loaded if urlsplit(url).netloc]
+        found += [f"{name}: loads {url}" for url in loaded]
+        for url in {*page.links, *page.loaded} - {*loaded}:
+            if fault := _fault(url, name, folder, pages):
+                found.append(f"{name}: {url} {fault}")
     return found
+
+
+def _fault(url, name, folder, pages) -> str | None:
+    """What is wrong with a link of the page `name`."""
+    parts = urlsplit(url)
+    if parts.scheme == "data":
+        return None
+    if parts.scheme or parts.netloc:
+        well_formed = parts.scheme in ("https", "http") and "." in parts.netloc
+        return None if well_formed else "is no address"
+    here = posixpath.dirname(name)
+    path = posixpath.normpath(posixpath.join(here, unquote(parts.path)))
+    target = path if parts.path else name
+    if not (folder / target).is_file():
+        return "does not exist"
+    place = unquote(parts.fragment)
+    if place and target in pages and place not in pages[target].ids:
+        return "has no such place"
+    return None
 
 
 @pytest.fixture(scope="module")
@@ -106,9 +110,10 @@ def test_every_page_has_one_title_and_is_in_the_menu(site):
 
 def test_reference_has_the_docstrings_of_every_room(site):
     rooms = {path.parent.name for path in REPOSITORY.glob("repjax/*/__init__.py")}
-    assert rooms == {
-        page.stem for page in (site / "reference").glob("*.html")
-    } - {"index", "api"}
+    assert rooms == {page.stem for page in (site / "reference").glob("*.html")} - {
+        "index",
+        "api",
+    }
     text = (site / "reference" / "groups.html").read_text(encoding="utf-8")
     assert 'id="repjax.groups.names.build_group"' in text
 

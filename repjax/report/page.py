@@ -105,6 +105,7 @@ def write_page(report: Report, gallery: Gallery, directory: Path) -> Path:
         table3=table3_tables([story.results for story in report.stories]),
         groups=_groups(report),
         swept=gallery.sweep,
+        periodic=gallery.periodic_table,
         overview=cell_table(report.stories, {s.name: s.anchor for s in sections}),
         folded=len(sections) > FEW_CELLS,
         networks={story.name: network_of(story) for story in report.stories},
