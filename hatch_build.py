@@ -1,4 +1,4 @@
-"""Build hook: a wheel carries its commit, in repjax/commit.txt."""
+"""Build hook: a wheel carries the experiments, and its commit in repjax/commit.txt."""
 
 import subprocess
 import tempfile
@@ -7,13 +7,15 @@ from pathlib import Path
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 
-class CommitHook(BuildHookInterface):
-    """Adds the commit; an editable install asks git itself."""
+class WheelHook(BuildHookInterface):
+    """Adds to a wheel what an editable install finds in the repository itself."""
 
     def initialize(self, version: str, build_data: dict) -> None:
-        """Put the file into a wheel that is built from a repository."""
+        """Add experiments/ as repjax/experiments/, and the commit if git knows it."""
         if version == "editable":
             return
+        # Not at the top: site-packages/experiments would shadow a user's own folder.
+        build_data["force_include"]["experiments"] = "repjax/experiments"
         try:
             # A repository that does not track this file is another project's.
             self._git("ls-files", "--error-unmatch", Path(__file__).name)

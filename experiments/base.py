@@ -56,6 +56,10 @@ def get_config() -> ConfigDict:
     # With 2 or more on a CPU, bits depend on the largest train fraction beside a run.
     config.runs_per_device = 0
 
+    # Live curves of each cell, in the workdir: none, tensorboard, wandb (the last two
+    # are extras: pip install 'repjax[tensorboard]').
+    config.log = "none"
+
     # Exceptions for some cells: (pattern on "group/architecture", key, value), the last
     # match counts. Values given on the command line take precedence.
     config.overrides = ()  # e.g. (("*/transformer", "num_steps", 50_000),)

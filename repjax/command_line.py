@@ -6,12 +6,10 @@ flags, and shows some errors of config_flags as tracebacks.
 """
 
 import errno
-import importlib.util
 import os
 import re
 import signal
 import sys
-import traceback
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn
@@ -19,6 +17,7 @@ from typing import Any, NoReturn
 from absl import flags
 from ml_collections import ConfigDict
 
+from repjax.experiment import load_config
 from repjax.output import forgiving_output
 from repjax.settings.config import Config, rules_of
 from repjax.settings.rules import ConfigError, check_key, split
@@ -48,27 +47,12 @@ class ConfigFileParser(flags.ArgumentParser):
     """
 
     def parse(self, argument: str) -> ConfigDict:
-        """Run `get_config()` of FILE; text after a colon is its argument."""
-        name, *rest = argument.split(":", 1)
-        file = Path(name)
-        if file.suffix != ".py" or not file.is_file():
-            raise ValueError(
-                "no such file; use an experiment such as experiments/s6.py"
-            )
-        try:
-            config = _load(file, rest)
-        except Exception as error:  # a user's file can raise anything
-            raise ValueError(_describe(error, file)) from None
-        if not isinstance(config, ConfigDict):
-            kind = type(config).__name__
-            raise ValueError(
-                f"get_config() returned {kind}; let it return a ConfigDict"
-            )
-        return config.lock()
+        """Return the config of an experiment; see `experiment.load_config`."""
+        return load_config(argument).lock()
 
     def flag_type(self) -> str:
         """Return the type that --help shows."""
-        return "experiment file"
+        return "experiment"
 
 
 def run(
@@ -167,7 +151,7 @@ def usable_directory(flag: str, name: str | None) -> Path:
     except ImportError:
         raise ConfigError(
             f"{flag}: {name!r} is in a bucket, which needs the extra `gcs`; "
-            "use pip install -e '.[gcs]'"
+            "use pip install 'repjax[gcs]'"
         ) from None
     if is_local(directory) and not os.access(directory, os.W_OK | os.X_OK):
         raise ConfigError(f"{flag}: {name!r} is read-only; use a writable one")
@@ -230,29 +214,3 @@ def _explain(error: Exception, flag_values: flags.FlagValues) -> ConfigError:
         allowed = rule.allowed if rule else "true or false"
         message = f"--{name}: {value!r} is not allowed; use {allowed}"
     return ConfigError(message.removeprefix("flag "))
-
-
-def _load(file: Path, arguments: list[str]) -> Any:
-    """Return the result of `get_config` in a Python file."""
-    spec = importlib.util.spec_from_file_location("config_file", file)
-    assert spec and spec.loader
-    module = importlib.util.module_from_spec(spec)
-    # `from experiments import base` must work from any directory.
-    root = str(file.resolve().parent.parent)
-    sys.path.append(root)
-    try:
-        spec.loader.exec_module(module)
-        return module.get_config(*arguments)
-    finally:
-        sys.path.remove(root)
-
-
-def _describe(error: Exception, file: Path) -> str:
-    """Describe an error and the line of `file` that raised it."""
-    if isinstance(error, SyntaxError):
-        return f"line {error.lineno} of {error.filename}: {error.msg}"
-    frames = traceback.extract_tb(error.__traceback__)
-    # A frame has the full name of its file; the flag may not.
-    here = [frame for frame in frames if Path(frame.filename) == file.absolute()]
-    where = f"line {here[-1].lineno}: " if here else ""
-    return f"{where}{type(error).__name__}: {error}"

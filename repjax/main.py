@@ -1,6 +1,8 @@
 """Train, checkpoint, analyse and tabulate one sweep.
 
-python -m repjax.main --config=experiments/s6.py --workdir=DIR [--config.key=value]
+repjax train --config=s6 --workdir=DIR [--config.key=value]
+
+The config is an experiment that repjax carries, by its name, or a file of your own.
 """
 
 import sys
@@ -18,7 +20,7 @@ from repjax.groups.identify import same_groups
 from repjax.settings.config import CellConfig, from_config_dict
 from repjax.settings.rules import ConfigError
 from repjax.settings.sweep import expand, parse_shard, take_shard
-from repjax.storage.results import CellResults, Trajectories
+from repjax.storage.results import CellResults
 from repjax.storage.rounds import group
 
 MOST_PRINTED = 300
@@ -28,7 +30,8 @@ _FLAGS = flags.FlagValues()
 _CONFIG = config_flags.DEFINE_config_file(
     "config",
     None,
-    "Experiment file; --config.KEY=VALUE changes one of its settings.",
+    "Experiment: a name such as quickstart, or a file; --config.KEY=VALUE changes one "
+    "of its settings.",
     flag_values=_FLAGS,
 )
 _FLAGS["config"].parser = command_line.ConfigFileParser()
@@ -62,7 +65,7 @@ def main() -> None:
     """Train the cells of the sweep that the flags describe."""
     if _CONFIG.value is None:
         raise ConfigError(
-            "--config: missing; use an experiment such as experiments/s6.py"
+            "--config: missing; use an experiment such as quickstart or mine.py"
         )
     if _DISTRIBUTED.value and _SHARD.value is not None:
         raise ConfigError("--distributed: not allowed with --shard; use one of them")
@@ -98,70 +101,29 @@ def main() -> None:
 def train(
     cells: Sequence[CellConfig], workdir: Path, request: Mapping[str, Any]
 ) -> None:
-    """Train all cells, and write the tables again after each round."""
+    """Train all cells and print Table 3; exit with code 75 after a signal."""
     # These load jax, so only after the input has been checked.
-    from repjax.engine import backend
-    from repjax.engine.manifest import write_manifest
-    from repjax.engine.placement import frame_of, plan_for
-    from repjax.engine.progress import Progress, build_progress
-    from repjax.engine.train import Stopped, claim_directories, train_sweep
-    from repjax.report.seeds import write_seeds
-    from repjax.report.table3 import write_table3
+    from repjax.engine.train import Stopped
     from repjax.storage import hosts
+    from repjax.sweep import train_cells
 
-    trajectories = Trajectories()
-
-    def begin() -> None:
-        trajectories.load_workdir(workdir)  # report a damaged file of another cell now
-        write_manifest(workdir, cells, request)
-        print(describe(rounds, _SHARD.value, plans, backend.device_kind()))
-
-    def write_tables() -> None:
-        results = trajectories.load_workdir(workdir)
-        write_seeds(results, workdir)
-        write_table3(results, workdir)
-
-    backend.prepare()
-    if _DISTRIBUTED.value:
-        join_processes()
-    backend.require_devices()
-    rounds = group(cells)
-    # Cells that do not fit are reported now.
-    plans = [plan_for(frame_of([members]).cell) for members in rounds]
     try:
-        # Every conflict is reported before training.
-        claim_directories(cells, workdir, trajectories)
-        hosts.by_first(begin)
-        with build_progress() if hosts.is_first() else Progress() as progress:
-            for _ in train_sweep(cells, workdir, progress, trajectories):
-                hosts.by_first(write_tables)
+        results = train_cells(cells, workdir, request, distributed=_DISTRIBUTED.value)
     except (Stopped, hosts.FirstFailed) as stopped:
         print(f"repjax: {stopped}; call again to go on", file=sys.stderr)
         sys.exit(STOPPED)
     if hosts.is_first():
-        _show(trajectories.load_workdir(workdir))
+        _show(results)
 
 
 def _show(results: Sequence[CellResults]) -> None:
     """Print Table 3, unless it is longer than anyone reads on a console."""
-    from repjax.report.table3 import print_table3
+    from repjax.report.console import print_table3
 
     if len(results) <= MOST_PRINTED:
         print_table3(results)
     else:
         print(f"repjax: {len(results):,} cells are finished; see table3.md")
-
-
-def join_processes() -> None:
-    """Join the devices of all hosts of a slice into one mesh."""
-    from repjax.storage import hosts
-
-    try:
-        hosts.join()
-    except (RuntimeError, ValueError) as error:
-        raise ConfigError(
-            f"--distributed: no multi-host slice found: {error}"
-        ) from None
 
 
 if __name__ == "__main__":

@@ -52,8 +52,9 @@ def main() -> None:
     )
     out = usable_directory(flag, name)
 
+    from repjax.report.console import print_table3
     from repjax.report.seeds import write_seeds
-    from repjax.report.table3 import print_table3, write_table3
+    from repjax.report.table3 import write_table3
 
     results = final_results(directories)
     if not results:

@@ -15,7 +15,7 @@ MAX_LINES = 400
 # Room of repjax (a folder, or a module beside them) → the rooms that it may import.
 # A new room starts with a row here: say where it stands before furnishing it.
 MAY_IMPORT = {
-    "__init__": "",
+    "__init__": "api settings",
     "metrics": "",
     "typing": "",
     # What is trained, one run at a time. `typing` names jax's Array, `groups` must not.
@@ -28,20 +28,30 @@ MAY_IMPORT = {
     "explanations": "typing metrics groups tasks models training analysis",
     # Many runs on devices, and what they leave behind.
     "storage": "metrics groups settings",
-    "engine": "typing metrics groups tasks settings models training analysis storage",
+    "extras": "settings",
+    "engine": (
+        "typing metrics groups tasks settings models training analysis storage extras"
+    ),
     # Numbers of many runs, and how they are told.
     "statistics": "metrics storage",
     "reference": "groups settings",
+    "experiment": "",
     "output": "",
-    "command_line": "output settings storage",
+    "command_line": "experiment output settings storage",
     "report": "metrics groups settings storage statistics reference command_line",
+    # One call trains a sweep and writes its tables.
+    "sweep": "settings storage engine report",
     # From checkpoints to what a report tells of single networks.
     "dissection": "metrics groups models training analysis storage engine report",
     "rivals": "typing metrics groups models analysis explanations engine dissection",
+    # For notebooks and scripts.
+    "trained": "extras groups metrics settings storage engine report dissection",
+    "api": "experiment command_line settings storage engine sweep dissection trained",
 }
 # Programs: each may import every room above, none may be imported.
 PROGRAMS = (
-    "main", "table3", "published", "export", "groups.__main__", "report.__main__",
+    "__main__", "main", "table3", "published", "export", "groups.__main__",
+    "report.__main__",
 )  # fmt: skip
 MAY_IMPORT |= dict.fromkeys(PROGRAMS, " ".join(MAY_IMPORT))
 
@@ -52,6 +62,7 @@ WITHOUT_JAX = [
     "statistics",
     "reference",
     "report",
+    "experiment",
     "command_line",
     "output",
     "metrics",

@@ -160,4 +160,4 @@ def test_without_torch_one_line_says_what_to_install(monkeypatch, capsys, tmp_pa
     monkeypatch.setitem(sys.modules, "torch", None)
     assert call(importer, "run", f"--workdir={tmp_path}") == 2
     error = capsys.readouterr().err
-    assert "pip install -e '.[torch]'" in error and error.count("\n") == 1
+    assert "pip install 'repjax[torch]'" in error and error.count("\n") == 1

@@ -154,6 +154,8 @@ def test_package_data_is_in_the_wheel(tmp_path):
     packed = set(zipfile.ZipFile(wheel).namelist())
     ours = {str(path.relative_to(REPOSITORY)) for path in files_of_the_repository()}
     assert {name for name in ours if name.startswith("repjax/")} <= packed
+    carried = {f"repjax/{name}" for name in ours if name.startswith("experiments/")}
+    assert carried <= packed
     assert not any(name.startswith(("tests/", "experiments/")) for name in packed)
     if shutil.which("git") and (REPOSITORY / ".git").exists():
         head = subprocess.run(

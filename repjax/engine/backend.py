@@ -1,5 +1,6 @@
 """Configure JAX at start-up: devices, compilation cache, compiler options."""
 
+import contextlib
 import hashlib
 import os
 import platform
@@ -44,7 +45,7 @@ def require_devices() -> None:
         raise ConfigError(
             f"JAX_PLATFORMS: {asked}: no such device can be used "
             f"({reason[:300]}); set JAX_PLATFORMS=cpu, or install support "
-            "for the device, such as pip install -e '.[gpu]'"
+            "for the device, such as pip install 'repjax[gpu]'"
         ) from None
 
 
@@ -56,7 +57,9 @@ def one_device_per_core() -> None:
     cores as over accelerators.
     """
     if "JAX_NUM_CPU_DEVICES" not in os.environ:
-        jax.config.update("jax_num_cpu_devices", limits.num_cores())
+        # In a notebook JAX may have started already, and keeps its devices.
+        with contextlib.suppress(RuntimeError):
+            jax.config.update("jax_num_cpu_devices", limits.num_cores())
 
 
 def keep_compilations() -> None:

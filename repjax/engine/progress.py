@@ -3,7 +3,9 @@
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from datetime import timedelta
+from importlib.util import find_spec
 
 import numpy as np
 from rich.console import Console
@@ -11,6 +13,7 @@ from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 
+from repjax.settings.config import CellConfig
 from repjax.storage.results import CellResults, has_generalised
 
 SECONDS_BETWEEN_LINES = 10.0
@@ -32,6 +35,9 @@ class Progress:
     A context manager, because a live display must be taken down however training ends.
     """
 
+    def prepare(self, cells: Sequence[CellConfig]) -> None:
+        """Report the cells of the next round, in the order of their runs."""
+
     def start(self, name: str, num_runs: int, num_steps: int, step: int) -> None:
         """Report that a round begins, or resumes from `step`."""
 
@@ -52,11 +58,58 @@ class Progress:
         """End the report: training is over or has failed."""
 
 
+class Together(Progress):
+    """Several receivers that get the same reports."""
+
+    def __init__(self, receivers: Sequence[Progress]):
+        """Pass every report to `receivers`, in this order."""
+        self._receivers = receivers
+        self._stack = ExitStack()
+
+    def prepare(self, cells: Sequence[CellConfig]) -> None:
+        """Pass it on."""
+        for receiver in self._receivers:
+            receiver.prepare(cells)
+
+    def start(self, name: str, num_runs: int, num_steps: int, step: int) -> None:
+        """Pass it on."""
+        for receiver in self._receivers:
+            receiver.start(name, num_runs, num_steps, step)
+
+    def update(self, step: int, train_loss: np.ndarray) -> None:
+        """Pass it on."""
+        for receiver in self._receivers:
+            receiver.update(step, train_loss)
+
+    def measure(self, metrics: Mapping[str, np.ndarray]) -> None:
+        """Pass it on."""
+        for receiver in self._receivers:
+            receiver.measure(metrics)
+
+    def finish(self, cells: Sequence[CellResults]) -> None:
+        """Pass it on."""
+        for receiver in self._receivers:
+            receiver.finish(cells)
+
+    def __enter__(self) -> "Together":
+        """Enter every receiver."""
+        for receiver in self._receivers:
+            self._stack.enter_context(receiver)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Exit every receiver, whatever happens in another."""
+        self._stack.close()
+
+
 def build_progress(console: Console | None = None) -> Progress:
-    """Build a live display on a terminal, lines elsewhere."""
+    """Build a live display on a terminal or in a notebook, lines elsewhere."""
     console = console or Console()
     is_terminal = console.file.isatty() and not console.is_dumb_terminal
-    return LiveProgress(console) if is_terminal else PlainProgress(console)
+    # A notebook shows a display through ipywidgets.
+    in_notebook = console.is_jupyter and find_spec("ipywidgets") is not None
+    live = is_terminal or in_notebook
+    return LiveProgress(console) if live else PlainProgress(console)
 
 
 class Status:

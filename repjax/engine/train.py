@@ -3,6 +3,7 @@
 import contextlib
 import signal
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
@@ -223,6 +224,7 @@ def _loop(
     due = int(np.searchsorted(steps, step))
     if due < len(steps) and np.isfinite(metrics["trained_steps"][:, due]).all():
         due += 1  # this step was measured before it was saved
+    progress.prepare(current.cells)
     progress.start(current.name, ensemble.num_runs, current.num_steps, step)
     if due:
         progress.measure({name: x[:, due - 1] for name, x in metrics.items()})
@@ -288,8 +290,14 @@ class _Pace:
 
 @contextlib.contextmanager
 def _signals_noted() -> Iterator[list[int]]:
-    """Collect SIGTERM and SIGINT in a list; a second SIGINT interrupts."""
+    """Collect SIGTERM and SIGINT in a list; a second SIGINT interrupts.
+
+    In another thread than the main one Python handles no signals, and none is noted.
+    """
     received: list[int] = []
+    if threading.current_thread() is not threading.main_thread():
+        yield received
+        return
 
     def note(number, _frame):
         if number == signal.SIGINT and received:

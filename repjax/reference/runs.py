@@ -47,7 +47,7 @@ def require_torch() -> None:
     if importlib.util.find_spec("torch") is None:
         raise ConfigError(
             "torch is not installed, but needed to read published weights; "
-            "use pip install -e '.[torch]'"
+            "use pip install 'repjax[torch]'"
         )
 
 

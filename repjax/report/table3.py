@@ -1,4 +1,4 @@
-"""Table 3 of the paper in four layouts: CSV, Markdown, LaTeX and console.
+"""Table 3 of the paper in three layouts: CSV, Markdown and LaTeX.
 
 One row per group (and point of a sweep). Shares are in percent, losses in nats, both
 rounded as in the paper; seeds.csv has all digits. The paper's value stands beside each
@@ -18,9 +18,6 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
-from rich import box
-from rich.console import Console
-from rich.table import Table
 from tabulate import tabulate
 
 from repjax.metrics import GENERALISED
@@ -46,10 +43,6 @@ BESIDE = (
     "In brackets the paper's value: published, or published → corrected where its "
     "errata touch it."
 )
-BELOW = (
-    "Under each mean the paper's value (dim) and, where its errata touch it, "
-    "the corrected one (green)."
-)
 
 
 def write_table3(results: Iterable[CellResults], directory: Path) -> tuple[Path, ...]:
@@ -59,18 +52,6 @@ def write_table3(results: Iterable[CellResults], directory: Path) -> tuple[Path,
     for ending, text in texts.items():
         write_text(directory / f"table3.{ending}", text)
     return tuple(directory / f"table3.{ending}" for ending in texts)
-
-
-def print_table3(
-    results: Iterable[CellResults], console: Console | None = None
-) -> None:
-    """Print a table per architecture, each 80 columns wide, and a legend."""
-    console = console or Console()
-    rows = build_rows(results)
-    for table in console_tables(rows):
-        console.print(table)
-    for line in (COUNTED, BELOW, *notes(rows)):
-        console.print(line, markup=False, highlight=False)
 
 
 def csv_table(rows: Sequence[Row]) -> str:
@@ -137,27 +118,6 @@ def latex(rows: Sequence[Row]) -> str:
     return "\n".join(parts).replace("→", "->") + "\n"
 
 
-def console_tables(rows: Sequence[Row]) -> list[Table]:
-    """Return a table per architecture, with the paper's value under each mean."""
-    tables = []
-    for architecture, kind in ARCHITECTURES.items():
-        present = [row for row in rows if architecture in row.entries]
-        # One space between columns: with more, the group would not fit into 80.
-        table = Table(title=f"Table 3: {kind.title}", box=box.SIMPLE_HEAD, padding=0)
-        table.add_column("group", overflow="fold")
-        swept, shown = swept_headings(present), headings(architecture)
-        for heading in swept.values():
-            table.add_column(heading, justify="right", overflow="fold")
-        for heading in ("runs", *shown.values()):
-            table.add_column(heading, justify="right", no_wrap=True)
-        for row in present:
-            texts = [_console_cell(row, architecture, metric) for metric in shown]
-            values = [row.swept[key] for key in swept]
-            table.add_row(row.group, *values, row.runs(architecture), *texts)
-        tables += [table] if present else []
-    return tables
-
-
 def _sections(rows: Sequence[Row]) -> list[tuple[tuple[str, ...], list[Row]]]:
     """Return the architectures and rows of each table that has any rows."""
     there = {name for row in rows for name in row.entries}
@@ -201,14 +161,6 @@ def _tabulate(
     sides = ("left",) * (1 + num_swept)
     sides += ("right",) * (len(headers) - len(sides))
     return tabulate(cells, headers, layout, disable_numparse=True, colalign=sides)
-
-
-def _console_cell(row: Row, architecture: str, metric: str) -> str:
-    ours, published, exact = row.texts(architecture, metric)
-    styled = {"bold": ours, "dim": published, "green": exact}
-    if architecture not in IN_PAPER:
-        styled = {"bold": ours}
-    return "\n".join(f"[{style}]{text}[/]" for style, text in styled.items() if text)
 
 
 def _tex_label(text: str) -> str:

@@ -46,7 +46,10 @@ GROUP = text("the name of a group", tidy)
 
 Settings = TypeVar("Settings")
 
-_LATER_SETTINGS = {"checkpoint.snapshots": False}
+LOGS = ("none", "tensorboard", "wandb")
+"""Where live curves can be written."""
+
+_LATER_SETTINGS = {"checkpoint.snapshots": False, "log": "none"}
 """Values of settings that older files do not contain."""
 
 
@@ -105,7 +108,9 @@ class RunSettings:
         nothing.
         """
         if isinstance(values, Mapping):
-            values = _LATER_SETTINGS | flatten(values)
+            known = rules_of(cast(Any, cls))
+            later = {k: value for k, value in _LATER_SETTINGS.items() if k in known}
+            values = later | flatten(values)
         return parse(cls, values)
 
 
@@ -188,6 +193,7 @@ class Config(RunSettings):
     )
     num_seeds: int = setting(OVERRIDABLE["num_seeds"], Kind.HOST)
     first_seed: int = setting(SEED, Kind.HOST)
+    log: str = setting(choice(*LOGS), Kind.HOST)
     overrides: tuple[tuple[str, str, Any], ...] = setting(
         Rule(
             "triples (pattern, key, value): (('*/mlp', 'num_steps', 100),)",

@@ -68,7 +68,7 @@ def test_training_step_without_torch(monkeypatch, tmp_path, capsys):
         assert row["commit"] and row["versions"]["jax"] == jax.__version__
     told = capsys.readouterr()
     assert "a5-mlp" in told.out
-    assert told.err.count("pip install -e '.[torch]'") == 1
+    assert told.err.count("pip install 'repjax[torch]'") == 1
 
 
 def test_memory_is_that_of_training_alone():

@@ -9,6 +9,7 @@ from rich.console import Console
 
 from repjax.groups import build_group
 from repjax.reference.paper import paper_group, paper_values
+from repjax.report.console import print_table3
 from repjax.report.means import (
     COLUMNS,
     DASH,
@@ -16,7 +17,7 @@ from repjax.report.means import (
     format_value,
     headings,
 )
-from repjax.report.table3 import csv_table, latex, markdown, print_table3, write_table3
+from repjax.report.table3 import csv_table, latex, markdown, write_table3
 from repjax.settings.architectures import ARCHITECTURES
 from tests.made_up import make_cell, make_results
 
