@@ -26,6 +26,9 @@ PAGES = {
 COPIED = ("examples/*.ipynb", "results/report/index.html", "results/report/**/*.svg")
 """Other files that pages may link to, copied under the same name."""
 
+API = {"Train and load": "api", "Sweeps, cells and networks": "trained"}
+"""Heading → module of the Python interface."""
+
 LINK = re.compile(r"(?<=\]\()(?!\w+:|#|//)([^)#\s]+)")
 """Target of a relative link or picture, without its anchor."""
 
@@ -40,7 +43,17 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     for room in sorted(path.parent for path in ROOT.glob("repjax/*/__init__.py")):
         name, text = f"reference/{room.name}.md", "\n".join(_reference(room))
         files.append(File.generated(config, name, content=text))
+    text = "\n".join(_api())
+    files.append(File.generated(config, "reference/api.md", content=text))
     return files
+
+
+def _api() -> Iterator[str]:
+    """Yield the lines of a page on the Python interface."""
+    yield "# import repjax\n"
+    for title, module in API.items():
+        yield f"## {title}\n"
+        yield from _docstrings(ROOT / "repjax" / module)
 
 
 def _reference(room: Path) -> Iterator[str]:
