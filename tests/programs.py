@@ -10,9 +10,10 @@ from absl.testing import flagsaver
 from repjax import command_line
 
 
-def call(program: ModuleType, *arguments: object) -> int:
+def call(program: ModuleType, *arguments: object, operands: str = "RUN_DIR") -> int:
     """Calls a program with flags, and operands if it takes any; its exit code."""
-    operands = "RUN_DIR" if inspect.signature(program.main).parameters else ""
+    if not inspect.signature(program.main).parameters:
+        operands = ""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("JAX_NUM_CPU_DEVICES", "8")  # jax has started already
         patch.setattr(sys, "argv", [program.__name__, *map(str, arguments)])

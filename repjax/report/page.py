@@ -127,6 +127,7 @@ def write_page(report: Report, gallery: Gallery, directory: Path) -> Path:
         laws=comparison_table(
             report.comparisons, {s.name: heading_of(s) for s in report.stories}
         ),
+        periodic=gallery.periodic_table,
         overview=cell_table(report.stories, {s.name: s.anchor for s in sections}),
         folded=len(sections) > FEW_CELLS,
         networks={story.name: network_of(story) for story in report.stories},

@@ -12,6 +12,7 @@ from jaxtyping import Float, Int
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from repjax.report.figures.data import SCALE
 from repjax.report.figures.look import DIVERGING, INK, SEQUENTIAL, TOP, WIDTH
 from repjax.report.story import Anatomy, Story
 
@@ -22,7 +23,7 @@ MAX_PANELS = 8
 NEURONS_EACH = 2
 PANELS_PER_ROW = 4
 
-SCALE = 0.5
+ROOM_FOR_SCALE = 0.5
 """Inches below the panels for the colour scale and the axis label."""
 
 
@@ -133,7 +134,7 @@ def _panels(number: int) -> tuple[Figure, Sequence[Axes]]:
     left, right, gap, title = 0.3, 0.1, 0.1, 0.32
     side = (WIDTH - left - right - (columns - 1) * gap) / columns
     side = min(side, 1.4)
-    height = TOP + SCALE + rows * (side + title)
+    height = TOP + ROOM_FOR_SCALE + rows * (side + title)
     figure = Figure(figsize=(WIDTH, height))
     grid = []
     for panel in range(number):
@@ -158,6 +159,7 @@ def _scale(figure: Figure, colors, low: str, high: str) -> None:
     axes = figure.add_axes(
         (1 - 1.75 / width, 0.14 / height, 0.55 / width, 0.09 / height)
     )
+    axes.set_label(SCALE)
     _image(axes, np.linspace(-1, 1, 48)[None], colors, aspect="auto")
     for x, text, side in ((-0.06, low, "right"), (1.06, high, "left")):
         axes.text(

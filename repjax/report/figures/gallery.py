@@ -10,7 +10,8 @@ from matplotlib.figure import Figure
 
 from repjax.report.figures import anatomy, rivals, seeds, training
 from repjax.report.figures import sweeps as sweep_figures
-from repjax.report.figures.periodic import periodic_table
+from repjax.report.figures.data import to_csv
+from repjax.report.figures.periodic import periodic_table, squares_table
 from repjax.report.figures.picture import Picture, draw
 from repjax.report.figures.selection_plan import generalisation_plan, selection_plan
 from repjax.report.settings import swept_settings
@@ -58,7 +59,7 @@ def write_figures(
     num_panels: int | None = None,
     of_cells: str | None = None,
 ) -> Gallery:
-    """Write `directory`/figures as SVG and PDF.
+    """Write `directory`/figures as SVG and PDF, and their numbers as CSV.
 
     Args:
         report: data to draw.
@@ -81,6 +82,7 @@ def write_figures(
         "Periodic table of the irreps",
         "",
         "",
+        to_csv(*squares_table(report.squares)),
     )
     cells: dict[str, tuple[Picture, ...]] = {}
     selections: dict[str, tuple[Picture, ...]] = {}

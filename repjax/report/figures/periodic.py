@@ -61,6 +61,36 @@ def periodic_table(squares: Sequence[Square]) -> Figure | None:
     return figure
 
 
+def squares_table(
+    squares: Sequence[Square],
+) -> tuple[list[tuple[str, ...]], tuple[str, ...]]:
+    """Return a row of text for each square, and the names of the columns."""
+    columns = (
+        "order",
+        "group",
+        "irrep",
+        "dimension",
+        "type",
+        "runs in which it is key",
+        "runs that generalised",
+        "median step at which it was learned",
+        "share of the hidden layer",
+    )
+    rows = [
+        (
+            *(str(square.order), square.group, square.irrep),
+            *(str(square.dim), square.type),
+            *(str(square.learned.count), str(square.learned.total)),
+            *(
+                f"{number.value:.6g}" if number else ""
+                for number in (square.step, square.explained_hidden)
+            ),
+        )
+        for square in squares
+    ]
+    return rows, columns
+
+
 def _draw(axes: Axes, square: Square, x: float, y: float) -> None:
     side = SIDE - 0.05
     stripes = list(square.by_story.values()) or [square]

@@ -1,4 +1,4 @@
-"""Save a figure for the page, and as SVG and PDF with the same bytes every time."""
+"""Save a figure for the page, and as SVG, PDF and CSV: the same bytes every time."""
 
 import re
 from collections.abc import Callable
@@ -10,6 +10,7 @@ from typing import IO
 
 from matplotlib.figure import Figure
 
+from repjax.report.figures.data import last_values, rows_of, to_csv
 from repjax.report.figures.inline import HEADING, inline_svg
 from repjax.report.figures.look import LEFT, look
 from repjax.storage.files import write_atomically
@@ -41,8 +42,9 @@ def draw(
     title: str,
     caption: str,
     heading: str,
+    data: bytes | None = None,
 ) -> Picture | None:
-    """Draw and write one figure, if there is anything to draw.
+    """Draw one figure, if there is anything to draw; write it and its data.
 
     Args:
         plot: makes the figure.
@@ -52,6 +54,7 @@ def draw(
         caption: how to read it.
         heading: cell and run ("S5 MLP, seed 2"), written above the figure in its files,
             which may be seen out of context.
+        data: its numbers as CSV, by default what can be read from the figure.
     """
     with look():
         figure = plot()
@@ -60,9 +63,11 @@ def draw(
         place = LEFT / figure.get_figwidth() / 2, 1 - 0.13 / figure.get_figheight()
         figure.text(*place, heading, fontsize=7, va="center", gid=HEADING)
         files = {ending: _render(figure, ending) for ending in ("svg", "pdf")}
-        inline = inline_svg(files["svg"], figure, name, f"{heading}: {title}")
-    for ending, data in files.items():
-        write_atomically(directory / f"{name}.{ending}", partial(_put, data))
+        files["csv"] = to_csv(rows_of(figure)) if data is None else data
+        alternative = f"{heading}: {title}. {last_values(figure)}".rstrip()
+        inline = inline_svg(files["svg"], figure, name, alternative)
+    for ending, content in files.items():
+        write_atomically(directory / f"{name}.{ending}", partial(_put, content))
     return Picture(name, title, caption, inline)
 
 

@@ -46,17 +46,20 @@ def explained_shares(story: Story) -> Figure | None:
     for y, (name, _, values) in enumerate(rows):
         color = SERIES[0] if name in SHARES else SERIES[1]
         low, quarter, median, three, high = np.percentile(values, (5, 25, 50, 75, 95))
-        axes.plot([quarter, three], [y, y], color=color, lw=5, alpha=0.35)
+        half = [quarter, three], [y, y]
+        axes.plot(*half, color=color, lw=5, alpha=0.35, label="middle 50 %")
         if values.size <= MAX_POINTS:
             places = np.full(values.size, y)
-            axes.plot(values, places, "o", color=color, ms=3, alpha=0.6, clip_on=False)
+            (dots,) = axes.plot(values, places, "o", color=color, ms=3, alpha=0.6)
+            dots.set(clip_on=False, label="runs")
         else:
-            axes.plot([low, high], [y, y], color=color, lw=1.2)
-        axes.plot(median, y, "|", color=INK, ms=10, mew=1.8)
+            axes.plot([low, high], [y, y], color=color, lw=1.2, label="middle 90 %")
+        axes.plot(median, y, "|", color=INK, ms=10, mew=1.8, label="median")
         for null, marker in MARKERS.items():
             under = _finite(null_values(story, null, name))
             if under.size:
-                axes.plot(np.median(under), y, marker, color=MUTED, ms=4, mfc="none")
+                place = np.median(under), y, marker
+                axes.plot(*place, color=MUTED, ms=4, mfc="none", label=null)
                 shown.add(null)
     axes.set_ylim(len(rows) - 0.5, -0.5)
     axes.set_yticks(range(len(rows)), [title for _, title, _ in rows])
@@ -114,7 +117,8 @@ def explained_over_training(story: Story) -> Figure | None:
         measured = np.isfinite(every).any(axis=0)
         steps, values = every_step[measured], every[:, measured]
         low, middle, high = np.nanpercentile(values, (25, 50, 75), axis=0)
-        axes.fill_between(steps, low, high, alpha=0.2, color=color, linewidth=0)
+        band = axes.fill_between(steps, low, high, alpha=0.2, color=color, linewidth=0)
+        band.set_label(f"{label}, middle 50 %")
         axes.plot(steps, middle, color=color, gid=f"series:{label}")
         keys.append(Line2D([], [], color=color, label=label))
     share_axis(axes, "% of the logits, neurons, pairs", 1.0)

@@ -115,12 +115,14 @@ def learning_steps(story: Story) -> Figure | None:
             continue
         color = styles[row.name].color
         if steps.size <= 4 * MAX_LINES:
-            axes.plot(steps, np.full(steps.size, y), "o", color=color, ms=4, alpha=0.6)
+            places = np.full(steps.size, y)
+            (dots,) = axes.plot(steps, places, "o", color=color, ms=4, alpha=0.6)
+            dots.set_label("runs")
         else:
             low, quarter, three, high = np.percentile(steps, (5, 25, 75, 95))
-            axes.plot([low, high], [y, y], color=color, lw=1.2)
-            axes.plot([quarter, three], [y, y], color=color, lw=4)
-        axes.plot(np.median(steps), y, "|", color=INK, ms=9, mew=1.6)
+            axes.plot([low, high], [y, y], color=color, lw=1.2, label="middle 90 %")
+            axes.plot([quarter, three], [y, y], color=color, lw=4, label="middle 50 %")
+        axes.plot(np.median(steps), y, "|", color=INK, ms=9, mew=1.6, label="median")
     step_axis(axes, results.steps)
     axes.set_xlabel("step at which it was learned")
     return figure
@@ -211,14 +213,12 @@ def _row_figure(rows: Sequence[IrrepCount]) -> tuple[Figure, Axes]:
 def _interval(
     axes: Axes, share: Share, place: int, color: str, *, horizontal: bool
 ) -> None:
-    ends = [share.low, share.high]
-    side, dot = [place, place], "o"
-    if horizontal:
-        axes.plot(ends, side, color=color, lw=1.6)
-        axes.plot(share.value or 0, place, dot, color=color, ms=4.5, clip_on=False)
-    else:
-        axes.plot(side, ends, color=color, lw=1.6)
-        axes.plot(place, share.value or 0, dot, color=color, ms=4.5, clip_on=False)
+    at, ends, side = share.value or 0, [share.low, share.high], [place, place]
+    x, y = (ends, side) if horizontal else (side, ends)
+    axes.plot(x, y, color=color, lw=1.6, label="95 % interval")
+    x, y = ([at], [place]) if horizontal else ([place], [at])
+    (dot,) = axes.plot(x, y, "o", color=color, ms=4.5, clip_on=False)
+    dot.set_label("share of runs")
 
 
 def _many(
@@ -234,17 +234,22 @@ def _many(
     measured = np.isfinite(values).any(axis=0)
     steps, values = steps[measured], values[:, measured]
     if len(values) <= MAX_LINES:
-        for run in values:
+        for number, run in enumerate(values, 1):
             here = np.isfinite(run)
-            axes.plot(steps[here], run[here], color=style.color, lw=0.8, alpha=0.7)
+            (line,) = axes.plot(steps[here], run[here], color=style.color)
+            line.set(lw=0.8, alpha=0.7, label=f"{name}, run {number} of {len(values)}")
         return
     low, quarter, middle, three, high = np.nanpercentile(
         values, (5, 25, 50, 75, 95), axis=0
     )
     color = style.color
     if wide:
-        axes.fill_between(steps, low, high, alpha=0.15, color=color, linewidth=0)
-    axes.fill_between(steps, quarter, three, alpha=0.25, color=color, linewidth=0)
+        band = axes.fill_between(steps, low, high, alpha=0.15, color=color, linewidth=0)
+        band.set_label(f"{name}, middle 90 %")
+    half = axes.fill_between(
+        steps, quarter, three, alpha=0.25, color=color, linewidth=0
+    )
+    half.set_label(f"{name}, middle 50 %")
     axes.plot(steps, middle, color=style.color, gid=f"series:{name}, median")
 
 

@@ -55,9 +55,14 @@ def over_one_key(lines: dict[str, list[Point]], key: str) -> Figure:
         at = np.array([values.index(point.values[0]) for point in points]) + shift
         shares = [point.generalised for point in points]
         heights = [share.value or 0.0 for share in shares]
-        above.plot(at, heights, "o", ls=dash, color=color, ms=3)
+        above.plot(at, heights, "o", ls=dash, color=color, ms=3, label=name)
         above.vlines(
-            at, [s.low for s in shares], [s.high for s in shares], color=color, lw=0.9
+            at,
+            [s.low for s in shares],
+            [s.high for s in shares],
+            color=color,
+            lw=0.9,
+            label=f"{name}, 95 % interval",
         )
         known = [
             (x, point.survival)
@@ -65,10 +70,12 @@ def over_one_key(lines: dict[str, list[Point]], key: str) -> Figure:
             if point.survival is not None and point.survival.median is not None
         ]
         medians = [survival.median or np.nan for _, survival in known]
-        below.plot([x for x, _ in known], medians, "o", ls=dash, color=color, ms=3)
+        places = [x for x, _ in known]
+        below.plot(places, medians, "o", ls=dash, color=color, ms=3, label=name)
         for x, survival in known:
             if survival.low is not None and survival.high is not None:
-                below.vlines(x, survival.low, survival.high, color=color, lw=0.9)
+                ends, label = (survival.low, survival.high), f"{name}, 95 % interval"
+                below.vlines(x, *ends, color=color, lw=0.9, label=label)
                 steps += [survival.low, survival.high]
         steps += medians
         keys.append(Line2D([], [], color=color, ls=dash, label=name))

@@ -157,7 +157,12 @@ def _irrep_lines(
     if not shown.all():
         others = values[:, ~shown]
         axes.fill_between(
-            steps, others.min(axis=1), others.max(axis=1), color=GRID, linewidth=0
+            steps,
+            others.min(axis=1),
+            others.max(axis=1),
+            color=GRID,
+            linewidth=0,
+            label="other irreps",
         )
     lines = {}
     for i in np.flatnonzero(shown):

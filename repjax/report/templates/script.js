@@ -30,6 +30,35 @@ for (const table of document.querySelectorAll("table")) {
   });
 }
 
+// A field above each long table shows only the rows that have all words.
+const LONG = 12;
+for (const table of document.querySelectorAll("table")) {
+  const rows = [...table.tBodies[0].rows];
+  if (rows.length < LONG) continue;
+  const label = document.createElement("label");
+  label.className = "search";
+  const field = document.createElement("input");
+  field.type = "search";
+  const found = document.createElement("output");
+  label.append("Filter rows ", field, " ", found);
+  const region = table.closest(".scroll");
+  field.setAttribute("aria-label", `Filter rows: ${region.getAttribute("aria-label")}`);
+  region.before(label);
+  const texts = new Map();
+  field.addEventListener("input", () => {
+    const words = field.value.toLowerCase().split(/\s+/).filter(Boolean);
+    let shown = 0;
+    for (const row of rows) {
+      if (!texts.has(row)) {
+        texts.set(row, [...row.cells].map((cell) => cell.textContent).join(" ").toLowerCase());
+      }
+      row.hidden = !words.every((word) => texts.get(row).includes(word));
+      shown += !row.hidden;
+    }
+    found.textContent = words.length ? `${shown} of ${rows.length} rows` : "";
+  });
+}
+
 // A field above the periodic table finds groups by name, structure, order or irrep.
 const orders = [...document.querySelectorAll("#periodic .order")];
 const groups = [...document.querySelectorAll("#periodic .group")];
@@ -71,11 +100,11 @@ document.addEventListener("click", (event) => {
 });
 openTarget();
 
-// Values under the pointer, read off the curves.
+// Values read off the curves, under the pointer or at a place that arrow keys move.
 const box = document.createElement("div");
 box.id = "values";
 box.hidden = true;
-box.setAttribute("aria-hidden", "true");
+box.setAttribute("role", "status");
 document.body.append(box);
 
 const numbers = (text) => (text.match(/-?\d*\.?\d+(e[-+]?\d+)?/g) || []).map(Number);
@@ -120,13 +149,10 @@ const read = (axes, x) => {
   }
   return lines;
 };
-const hover = (event) => {
-  const svg = event.target.closest?.("svg");
-  box.hidden = true;
-  if (!svg) return;
+const tell = (svg, clientX, clientY) => {
   const frame = svg.getBoundingClientRect();
   const scale = svg.viewBox.baseVal.width / frame.width;
-  const [x, y] = [(event.clientX - frame.left) * scale, (event.clientY - frame.top) * scale];
+  const [x, y] = [(clientX - frame.left) * scale, (clientY - frame.top) * scale];
   for (const axes of svg.querySelectorAll("[data-x]")) {
     const [top, bottom] = numbers(axes.dataset.box);
     const [zero, , end] = numbers(axes.dataset.x);
@@ -136,11 +162,46 @@ const hover = (event) => {
     box.textContent = lines.join("\n");
     box.hidden = false;
     const room = document.documentElement.clientWidth - box.offsetWidth - 8;
-    box.style.left = `${Math.max(4, Math.min(event.clientX + 14, room))}px`;
-    box.style.top = `${Math.max(4, event.clientY - box.offsetHeight - 10)}px`;
+    box.style.left = `${Math.max(4, Math.min(clientX + 14, room))}px`;
+    box.style.top = `${Math.max(4, clientY - box.offsetHeight - 10)}px`;
     return;
   }
+};
+const hover = (event) => {
+  const svg = event.target.closest?.("svg");
+  box.hidden = true;
+  if (svg) tell(svg, event.clientX, event.clientY);
 };
 document.addEventListener("pointermove", hover);
 document.addEventListener("pointerdown", hover);
 document.addEventListener("scroll", () => (box.hidden = true), { passive: true });
+
+// Left and right move the place by a fortieth of the width, up and down change the panel.
+const KEYS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
+for (const svg of document.querySelectorAll("svg")) {
+  const panels = [...svg.querySelectorAll("[data-x]")].filter((axes) => axes.querySelector(".series"));
+  if (!panels.length) continue;
+  svg.tabIndex = 0;
+  svg.setAttribute("aria-description", "Arrow keys read values.");
+  let [share, panel] = [1, 0];
+  const here = () => {
+    const axes = panels[panel];
+    const [top, bottom] = numbers(axes.dataset.box);
+    const [zero, , end] = numbers(axes.dataset.x);
+    const frame = svg.getBoundingClientRect();
+    const scale = frame.width / svg.viewBox.baseVal.width;
+    const x = zero + share * (end - zero);
+    box.hidden = true;
+    tell(svg, frame.left + x * scale, frame.top + ((top + bottom) / 2) * scale);
+  };
+  svg.addEventListener("keydown", (event) => {
+    if (event.key === "Escape") box.hidden = true;
+    const move = KEYS[event.key];
+    if (!move) return;
+    share = Math.min(1, Math.max(0, share + move[0] / 40));
+    panel = Math.min(panels.length - 1, Math.max(0, panel + move[1]));
+    event.preventDefault();
+    here();
+  });
+  svg.addEventListener("blur", () => (box.hidden = true));
+}
