@@ -53,7 +53,6 @@ def get_config() -> ConfigDict:
     config.checkpoint.snapshots = False  # also keep the weights at every evaluation
     config.max_chunk_seconds = 5.0  # seconds between two returns to the host
     # Runs trained together on a device; 0: all that fit, on CPUs one after the other.
-    # With 2 or more on a CPU, bits depend on the largest train fraction beside a run.
     config.runs_per_device = 0
 
     # Exceptions for some cells: (pattern on "group/architecture", key, value), the last

@@ -245,10 +245,10 @@ class Ensemble:
 
     @cached_property
     def _train(self) -> Callable[..., tuple[RunState, Array]]:
-        at_once, on_cpu = self.plan.at_once, self._on_cpu
+        at_once = self.plan.at_once
         blocks = Blocks(
             size=self.plan.block,
-            skip_empty=on_cpu and at_once == 1,
+            skip_empty=self._on_cpu,
             segments=self.plan.segments,
             axis="pair" if self.plan.sharing > 1 else None,
             devices=self.plan.sharing,

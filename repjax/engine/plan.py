@@ -107,12 +107,12 @@ def make_plan(
     """Return the widest layout that fits.
 
     On CPUs runs take turns: a core trains two runs faster one after the other than
-    together. A core holds at least two slots, though one may be padding: XLA removes
-    the indexing of an array of one run and then fuses and rounds differently, so the
-    bits of a run would depend on how many runs share its device. If there are more
-    cores than runs, and a step is costly enough, several cores share a run. Other
-    devices batch as many runs as fit. `cell.runs_per_device` overrides both. Runs whose
-    states alone are too large for accelerators are trained in parts.
+    together. There are at least two turns of equal width, though they may be padding:
+    XLA removes the indexing of an array of one turn and then fuses and rounds
+    differently, so the bits of a run would depend on how many runs share its device. If
+    there are more cores than runs, and a step is costly enough, several cores share a
+    run. Other devices batch as many runs as fit. `cell.runs_per_device` overrides both.
+    Runs whose states alone are too large for accelerators are trained in parts.
 
     Args:
         cell: the cell to train.
@@ -209,11 +209,13 @@ def _layout_of_part(
     devices -= devices % sharing
     per_device = -(-runs * sharing // devices)
     at_once = cell.runs_per_device or (1 if on_cpu else per_device)
-    at_once = min(at_once, per_device)
+    if not on_cpu:
+        at_once = min(at_once, per_device)
     order = build_group(cell.group).order
     block = _cpu_block(order) if on_cpu else LARGEST_BLOCK
     while True:
-        slots = -(-max(per_device, 2 if on_cpu else 1) // at_once) * at_once
+        turns = max(-(-per_device // at_once), 2 if on_cpu else 1)
+        slots = turns * at_once
         # The states before and after a chunk, on CPUs also the copy to save, and the
         # memory of one turn.
         needed = (3 if on_cpu else 2) * slots * state_bytes(cell) + max(

@@ -29,8 +29,8 @@ class Blocks(NamedTuple):
     Attributes:
         size: number of pairs whose activations may exist at once; None for all.
         skip_empty: whether to skip blocks of padding and make all others of `size`, so
-            that the sum does not depend on the padding. Not possible for batched runs,
-            which go through each block together.
+            that the sum does not depend on the padding. Batched runs go through as many
+            blocks as the one with the most pairs, and each keeps the sum of its own.
         segments: parts of the pairs that are summed separately; the sums are added in
             the same order wherever they were computed.
         axis: mesh axis whose devices share the segments; None for a single device.
