@@ -52,10 +52,10 @@ def version(path: Path) -> tuple[float, int]:
 
     Both are those of the file system. A bucket may not tell times; they are then 0.
     """
-    about = path.stat()
+    about: Any = path.stat()
     if isinstance(about, os.stat_result):
         return about.st_mtime, about.st_size
-    return about.mtime, about.length  # etils' own statistics, of a path in a bucket
+    return float(about.mtime), about.length  # etils' own, of a path in a bucket
 
 
 def remove_tree(directory: Path) -> None:

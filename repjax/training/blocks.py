@@ -35,6 +35,8 @@ class Blocks(NamedTuple):
             the same order wherever they were computed.
         axis: mesh axis whose devices share the segments; None for a single device.
         devices: number of devices on that axis; divides `segments`.
+        listed: whether the pairs of each element are listed, for the gradient of
+            look-ups. Only if all pairs are one block, since lists hold positions.
     """
 
     size: int | None = None
@@ -42,6 +44,7 @@ class Blocks(NamedTuple):
     segments: int = 1
     axis: str | None = None
     devices: int = 1
+    listed: bool = False
 
 
 ALL_AT_ONCE = Blocks()
@@ -62,6 +65,7 @@ def sum_over_blocks(
         blocks: division into blocks.
     """
     capacity, size = pairs.pair.size, blocks.size
+    assert not blocks.listed or size is None or capacity <= size
     if size is None or (capacity <= size and not blocks.skip_empty):
         return function(pairs)
     most = -(-capacity // size)
