@@ -78,6 +78,8 @@ def _programs(
                 "ensemble_width": plan.width,
                 "at_once": plan.at_once,
                 "block": plan.block,
+                "lists_pairs": plan.lists_pairs,
+                "steps_a_turn": plan.steps_a_turn,
                 "segments": plan.segments,
                 "matmul_precision": resolve(cell, jax.devices()[0]),
             },
