@@ -21,6 +21,7 @@ from benchmarks import timing
 from benchmarks.train_step import trainer
 from repjax import command_line
 from repjax.engine import backend
+from repjax.engine.placement import plan_for
 from repjax.engine.plan import num_parameters
 from repjax.groups import build_group
 from repjax.settings.config import CellConfig
@@ -112,10 +113,12 @@ def row(name: str, runs: int, precision: str, budget: float) -> dict[str, Any]:
     """Measure one cell in one precision."""
     cell = timing.paper_cell(name, runs, matmul_precision=precision)
     train, steps = trainer(cell)
+    lists_pairs = plan_for(cell).lists_pairs
     with timing.Bystanders() as others:
         times = timing.interleaved({"ours": train}, budget)["ours"]
     step = float(np.median(times)) / steps / runs
-    arithmetic, memory = floors(cell, precision, backend.device_kind())
+    kind = backend.device_kind()
+    arithmetic, memory = floors(cell, precision, kind, lists_pairs)
     devices = min(jax.device_count(), runs)
     return {
         "cell": name,
@@ -130,21 +133,25 @@ def row(name: str, runs: int, precision: str, budget: float) -> dict[str, Any]:
 
 
 def floors(
-    cell: CellConfig, precision: str, device_kind: str
+    cell: CellConfig, precision: str, device_kind: str, lists_pairs: bool
 ) -> tuple[float | None, float | None]:
-    """Return seconds per run and step for arithmetic and memory; None if unknown."""
+    """Return seconds per run and step for arithmetic and memory; None if unknown.
+
+    Where pairs are listed, the gradient of a look-up is no product: its sums read each
+    looked-up float once more.
+    """
     if device_kind not in PEAKS:
         return None, None
     peaks, bandwidth = PEAKS[device_kind]
     peak = peaks[PRECISIONS.index(precision)]
-    flop = timing.step_flop(cell) + lookup_flop(cell)
-    return flop / peak, step_bytes(cell) / bandwidth
-
-
-def lookup_flop(cell: CellConfig) -> float:
-    """Count the operations of look-up gradients, one-hot products on accelerators."""
-    order = build_group(cell.group).order
-    return 2.0 * cell.train_fraction * order**3 * cell.sizes.looked_up
+    flop, moved = timing.step_flop(cell), step_bytes(cell)
+    looked_up = cell.train_fraction * build_group(cell.group).order ** 2
+    looked_up *= cell.sizes.looked_up
+    if lists_pairs:
+        moved += 4.0 * looked_up
+    else:
+        flop += 2.0 * looked_up * build_group(cell.group).order
+    return flop / peak, moved / bandwidth
 
 
 def step_bytes(cell: CellConfig) -> float:

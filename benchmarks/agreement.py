@@ -4,7 +4,8 @@ python benchmarks/agreement.py --reference=DIR --other=DIR [--out=F.json]
 
 Two workdirs of the same cells, trained in full float32 and in another precision. A cell
 agrees in a metric of Table 3 where the mean over its runs lies between the smallest and
-the largest value of the reference's runs; runs that diverged count in neither.
+the largest value of the reference's runs; runs that diverged count in neither. Its key
+sets agree where a permutation test does not tell the laws of both apart at 5 %.
 """
 
 import sys
@@ -19,6 +20,7 @@ from repjax.engine import backend
 from repjax.report.means import NOT_TRAINING, headings
 from repjax.settings.config import flatten
 from repjax.settings.rules import ConfigError
+from repjax.statistics.comparison import same_law
 from repjax.storage.files import as_path
 from repjax.storage.results import CellResults, load_workdir
 
@@ -31,7 +33,14 @@ _OTHER = flags.DEFINE_string(
 )
 _OUT = flags.DEFINE_string("out", None, "File of the rows.", flag_values=_FLAGS)
 
-COLUMNS = ("cell", "metric", "smallest", "mean_of_other", "largest", "agrees")
+COLUMNS = (
+    *("cell", "metric", "smallest", "mean_of_other", "largest", "p_value", "agrees"),
+)
+
+KEY_SETS = "key_sets"
+
+LEVEL = 0.05
+"""p-value below which the key sets of two workdirs count as distinguishable."""
 
 
 def main() -> None:
@@ -48,8 +57,11 @@ def main() -> None:
     backend.prepare()
     rows = [row for name in both for row in compare(reference[name], other[name])]
     timing.report(rows, COLUMNS, _OUT.value)
-    disagreeing = sum(not row["agrees"] for row in rows)
-    print(f"{len(rows) - disagreeing} of {len(rows)} means agree")
+    for what, of_sets in (("means", False), ("laws of key sets", True)):
+        agree = [
+            row["agrees"] for row in rows if (row["metric"] == KEY_SETS) is of_sets
+        ]
+        print(f"{sum(agree)} of {len(agree)} {what} agree")
 
 
 def _cells(flag: str, workdir: str | None) -> dict[str, CellResults]:
@@ -76,20 +88,35 @@ def _check_alike(reference: CellResults, other: CellResults) -> None:
 
 
 def compare(reference: CellResults, other: CellResults) -> Iterator[dict[str, Any]]:
-    """Yield a row for each metric of the table."""
+    """Yield a row for each metric of the table, and one for the key sets."""
+    about = {
+        "cell": reference.cell.name,
+        "precisions": [c.cell.matmul_precision for c in (reference, other)],
+        "runs": [int((~c.diverged).sum()) for c in (reference, other)],
+    }
     for metric in headings(reference.cell.architecture):
         spread = reference.final(metric)[~reference.diverged]
         smallest, largest = float(spread.min()), float(spread.max())
         mean = float(other.final(metric)[~other.diverged].mean())
         yield {
-            "cell": reference.cell.name,
+            **about,
             "metric": metric,
             "smallest": smallest,
             "mean_of_other": mean,
             "largest": largest,
+            "p_value": None,
             "agrees": smallest <= mean <= largest,
-            "precisions": [c.cell.matmul_precision for c in (reference, other)],
         }
+    test = same_law(*(c.is_key[~c.diverged] for c in (reference, other)))
+    yield {
+        **about,
+        "metric": KEY_SETS,
+        "smallest": None,
+        "mean_of_other": None,
+        "largest": None,
+        "p_value": test.p_value,
+        "agrees": test.p_value >= LEVEL,
+    }
 
 
 if __name__ == "__main__":

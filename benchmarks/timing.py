@@ -100,18 +100,27 @@ def _cpu_seconds() -> tuple[float, float, float] | None:
     return busy / os.sysconf("SC_CLK_TCK"), time.process_time(), time.perf_counter()
 
 
-def for_a_turn(step: Callable[[], Any], length: float) -> tuple[Callable[[], Any], int]:
+def for_a_turn(
+    step: Callable[[], Any], length: float, wait: Callable[[], Any] = lambda: None
+) -> tuple[Callable[[], Any], int]:
     """Return a call that repeats `step` for about `length` seconds, and how often.
 
-    If their turns are equally long, other processes disturb all peers equally.
+    If their turns are equally long, other processes disturb all peers equally. `wait`
+    waits for the results of steps that are not JAX's.
     """
-    seconds(step)
-    repeats = max(1, round(length / min(seconds(step) for _ in range(2))))
+
+    def once():
+        result = step()
+        wait()
+        return result
+
+    seconds(once)
+    repeats = max(1, round(length / min(seconds(once) for _ in range(2))))
 
     def turn():
         for _ in range(repeats - 1):
             step()
-        return step()
+        return once()
 
     return turn, repeats
 

@@ -49,19 +49,34 @@ def loss_of(forward: Callable) -> Callable[..., torch.Tensor]:
     return loss
 
 
+def allow_tf32() -> None:
+    """Let products on a GPU use TF32, as ours do in the precision "default"."""
+    torch.set_float32_matmul_precision("high")
+
+
+def wait() -> None:
+    """Wait for everything that was started on a GPU."""
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
+
+
 class _Peer:
     """Weights, pairs and AdamW; subclasses add `step`, which returns the loss."""
 
-    def __init__(self, cell: CellConfig, weights: Mapping[str, np.ndarray], pairs):
+    def __init__(
+        self, cell: CellConfig, weights: Mapping[str, np.ndarray], pairs, device="cpu"
+    ):
         order = build_group(cell.group).order
         left, right = np.divmod(np.asarray(pairs), order)
         label = labels(build_group(cell.group), cell.task)[left, right]
-        self._data = [torch.tensor(x).long() for x in (left, right, label)]
+        self._data = [
+            torch.tensor(x, device=device).long() for x in (left, right, label)
+        ]
         self._loss = loss_of(
             {"mlp": mlp, "transformer": transformer}[cell.architecture]
         )
         self.weights = {
-            name: torch.tensor(np.asarray(x), requires_grad=True)
+            name: torch.tensor(np.asarray(x), device=device, requires_grad=True)
             for name, x in weights.items()
         }
         self._adamw = torch.optim.AdamW(
@@ -80,6 +95,7 @@ class PublishedStep(_Peer):
         cell: its settings.
         weights: name → tensor.
         pairs: training pairs a·n + b.
+        device: torch's name of the device.
     """
 
     def step(self) -> float:
@@ -98,13 +114,16 @@ class TorchEnsemble(_Peer):
         cell: its settings.
         weights: name → tensors of all runs, stacked.
         pairs: run × pair.
+        device: torch's name of the device.
 
     Attributes:
         how: "compiled", or "vmap alone" where torch.compile failed.
     """
 
-    def __init__(self, cell: CellConfig, weights: Mapping[str, Any], pairs):
-        super().__init__(cell, weights, pairs)
+    def __init__(
+        self, cell: CellConfig, weights: Mapping[str, Any], pairs, device="cpu"
+    ):
+        super().__init__(cell, weights, pairs, device)
         per_run = torch.func.grad_and_value(self._loss)
         self._gradient = torch.func.vmap(per_run)
         self.how = "compiled"
@@ -113,7 +132,7 @@ class TorchEnsemble(_Peer):
         compiled = torch.compile(self._gradient, dynamic=False)
         try:
             compiled(self._detached(), *self._data)
-        except Exception as error:  # no C++ compiler, say
+        except Exception as error:  # no compiler, say
             reason = " ".join(str(error).split())[:200]
             print(f"repjax: torch.compile failed: {reason}", file=sys.stderr)
             self.how = "vmap alone"

@@ -1,13 +1,16 @@
 """A training step compared with the machine's limit and with torch.
 
 python benchmarks/train_step.py [--cells=s5-mlp,a5-mlp] [--runs=1,4] [--out=F.json]
+    [--precision=default]
 
 For each cell of the paper and each number of runs: milliseconds per step and run, the
 share of the rate that a large product reaches in the same process, the peak of resident
 memory in a process without torch, and how many times longer the authors' step of one
 run and the step of an ensemble in torch take (`torch_peers.py`, extra `torch`). All
 take turns: ours, product, peer, peer, ours …; ratios are medians over turns, and worth
-nothing if other processes used much of the machine meanwhile (last column).
+nothing if other processes used much of the machine meanwhile (last column). On an
+NVIDIA GPU all run there; in the precision "default" TF32 is allowed to all but the
+large product.
 
 The operations of a step are those of its products: three for every weight that is
 applied to pairs (one forward, two backward) and three for every table over elements
@@ -46,6 +49,13 @@ _OUT = flags.DEFINE_string("out", None, "File of the rows.", flag_values=_FLAGS)
 _BUDGET = flags.DEFINE_float(
     "budget", 10.0, "Seconds of turns for each row.", flag_values=_FLAGS
 )
+_PRECISION = flags.DEFINE_enum(
+    "precision",
+    "highest",
+    ["default", "high", "highest"],
+    "Precision of products.",
+    flag_values=_FLAGS,
+)
 _PEERS = flags.DEFINE_bool("peers", True, "Time the peers too.", flag_values=_FLAGS)
 _PEAK_OF = flags.DEFINE_string(
     "peak_of",
@@ -62,10 +72,11 @@ COLUMNS = (
 TURN_SECONDS = 0.4
 """Length of a turn, for us and for each peer; a turn has at least one step."""
 
-MOST_ELEMENTS = 2e8
+MOST_ELEMENTS = {"cpu": 2e8, "cuda": 5e8}
 """Runs × pairs × classes above which the torch ensemble is left out.
 
-It holds several float64 arrays of that size: 2e8 elements take 1.6 GB each.
+It holds several float64 arrays of that size: 2e8 elements take 1.6 GB each. Of a GPU's
+memory JAX leaves a quarter to torch.
 """
 
 
@@ -75,10 +86,12 @@ class Peers(NamedTuple):
     Attributes:
         steps: name → a call that takes one step.
         ensemble: how the torch ensemble runs, or why it does not; None without torch.
+        wait: waits for steps that were started.
     """
 
     steps: dict[str, Callable[[], Any]]
     ensemble: str | None
+    wait: Callable[[], Any] = lambda: None
 
 
 def main() -> None:
@@ -92,25 +105,43 @@ def main() -> None:
     for name in cells:
         timing.paper_cell(name, 1)  # reports a misspelt cell before measuring
     backend.prepare()
-    peers = _PEERS.value
-    if peers and find_spec("torch") is None:
-        print("repjax: no peers: pip install -e '.[torch]'", file=sys.stderr)
-        peers = False
-    if peers and jax.default_backend() != "cpu":
-        print("repjax: no peers: they are written for CPUs", file=sys.stderr)
-        peers = False
-    rows = (row(name, runs, _BUDGET.value, peers) for name in cells for runs in counts)
+    device = _device_of_peers() if _PEERS.value else None
+    rows = (
+        row(name, runs, _BUDGET.value, device, _PRECISION.value)
+        for name in cells
+        for runs in counts
+    )
     timing.report(timing.measured(rows, COLUMNS, _OUT.value), COLUMNS, _OUT.value)
 
 
-def row(name: str, runs: int, budget: float, with_peers: bool) -> dict[str, Any]:
-    """Measure one row; peers that are not timed are None."""
-    cell = timing.paper_cell(name, runs)
-    peers = peers_of(cell) if with_peers else Peers({}, None)
+def _device_of_peers() -> str | None:
+    """Return torch's name of the device of the peers; None, with a reason, if none."""
+    reason = None
+    if find_spec("torch") is None:
+        reason = "pip install -e '.[torch]'"
+    elif jax.default_backend() == "cpu":
+        return "cpu"
+    else:
+        import torch
+
+        if torch.cuda.is_available():
+            return "cuda"
+        reason = "torch sees no GPU"
+    print(f"repjax: no peers: {reason}", file=sys.stderr)
+    return None
+
+
+def row(
+    name: str, runs: int, budget: float, device: str | None, precision: str = "highest"
+) -> dict[str, Any]:
+    """Measure one row; without a device, peers are not timed and None."""
+    cell = timing.paper_cell(name, runs, matmul_precision=precision)
+    peers = peers_of(cell, device) if device else Peers({}, None)
     ours, steps = trainer(cell)
     actions, repeats = {"ours": ours}, {"ours": steps}
     for peer, one in {"gemm": timing.gemm(), **peers.steps}.items():
-        actions[peer], repeats[peer] = timing.for_a_turn(one, TURN_SECONDS)
+        turn = timing.for_a_turn(one, TURN_SECONDS, peers.wait)
+        actions[peer], repeats[peer] = turn
     with timing.Bystanders() as others:
         turns = timing.interleaved(actions, budget)
     times = {peer: seconds / repeats[peer] for peer, seconds in turns.items()}
@@ -125,6 +156,7 @@ def row(name: str, runs: int, budget: float, with_peers: bool) -> dict[str, Any]
     return {
         "cell": name,
         "runs": runs,
+        "precision": precision,
         "ms_per_run_step": 1e3 * float(np.median(step)),
         "ratio_published": ratio("published", 1),
         "ratio_torch_ensemble": ratio("ensemble", runs),
@@ -155,19 +187,21 @@ def trainer(
     return partial(train, steps), steps
 
 
-def peers_of(cell: CellConfig) -> Peers:
-    """Build the torch steps, starting from the same weights as ours."""
-    from benchmarks.torch_peers import PublishedStep, TorchEnsemble
+def peers_of(cell: CellConfig, device: str) -> Peers:
+    """Build the torch steps on a device, starting from the same weights as ours."""
+    from benchmarks.torch_peers import PublishedStep, TorchEnsemble, allow_tf32, wait
 
+    if cell.matmul_precision != "highest":
+        allow_tf32()
     ensemble = Ensemble([cell])
     state = ensemble.fetch(ensemble.init())
     weights, pairs = state.params["params"], state.train_pairs
     one = jax.tree.map(lambda x: x[0], weights)
-    steps = {"published": PublishedStep(cell, one, pairs[0]).step}
-    if pairs.size * ensemble.model.order > MOST_ELEMENTS:
-        return Peers(steps, "too large")
-    every = TorchEnsemble(cell, weights, pairs)
-    return Peers(steps | {"ensemble": every.step}, every.how)
+    steps = {"published": PublishedStep(cell, one, pairs[0], device).step}
+    if pairs.size * ensemble.model.order > MOST_ELEMENTS[device]:
+        return Peers(steps, "too large", wait)
+    every = TorchEnsemble(cell, weights, pairs, device)
+    return Peers(steps | {"ensemble": every.step}, every.how, wait)
 
 
 def peak_of_training(name: str, runs: int) -> float:

@@ -15,6 +15,7 @@ from repjax.settings.rules import ConfigError
 CACHED_FROM_SECONDS = 0.3
 """Shortest compilation, in seconds, whose program is cached on disk."""
 
+_RECORDED = "xla_gpu_enable_command_buffer"
 _HASTY = {"xla_backend_optimization_level": 1, "xla_cpu_use_fusion_emitters": False}
 _WIDE = {"xla_cpu_prefer_vector_width": 512}
 
@@ -22,10 +23,11 @@ _WIDE = {"xla_cpu_prefer_vector_width": 512}
 def prepare() -> None:
     """Make every core of the host a device, and cache compiled programs on disk.
 
-    Call this before JAX is first used. The environment variables JAX_NUM_CPU_DEVICES
-    and JAX_COMPILATION_CACHE_DIR take precedence.
+    Call this before JAX is first used. The environment variables JAX_NUM_CPU_DEVICES,
+    JAX_COMPILATION_CACHE_DIR and XLA_FLAGS take precedence.
     """
     one_device_per_core()
+    record_loops()
     keep_compilations()
 
 
@@ -62,8 +64,28 @@ def one_device_per_core() -> None:
             jax.config.update("jax_num_cpu_devices", limits.num_cores())
 
 
+def record_loops() -> None:
+    """Let NVIDIA GPUs record whole loops in command buffers, also called CUDA graphs.
+
+    Small ensembles wait for the launches of kernels: on an H200, 4 A5 MLPs then take
+    0.88 of the time.
+    """
+    flags = os.environ.get("XLA_FLAGS", "")
+    if _has_nvidia_gpu() and _RECORDED not in flags:
+        os.environ["XLA_FLAGS"] = f"{flags} --{_RECORDED}=+WHILE,+CONDITIONAL".strip()
+
+
+def _has_nvidia_gpu() -> bool:
+    """Return whether JAX may find an NVIDIA GPU, without starting JAX."""
+    return any(Path("/dev").glob("nvidia[0-9]*"))
+
+
 def keep_compilations() -> None:
     """Cache compiled programs on disk for later calls, in ~/.cache/repjax.
+
+    JAX keeps what autotuning found for each fusion of a GPU in the same folder, so it
+    is not repeated for other programs either (`jax_persistent_cache_enable_xla_caches`
+    is left at its default, "xla_gpu_per_fusion_autotune_cache_dir").
 
     Each kind of processor has its own folder, because machines with different
     instruction sets may share a home directory.

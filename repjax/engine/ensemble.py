@@ -20,7 +20,7 @@ from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
 from repjax.analysis.basis import build_basis, pad_irreps
 from repjax.analysis.evaluate import evaluate
-from repjax.engine import backend
+from repjax.engine import backend, precision
 from repjax.engine.placement import Frame, bases_of, frame_of, num_pairs_of, plan_for
 from repjax.engine.plan import EVALUATIONS_AT_ONCE
 from repjax.groups import build_group
@@ -73,7 +73,6 @@ class Ensemble:
         self.plan = plan_for(self._frame.cell, devices)
         teams, sharing = self.plan.teams, self.plan.sharing
         used = np.array((devices or jax.devices())[: self.plan.devices])
-        self._on_cpu = used[0].platform == "cpu"
         order = build_group(cells[0].group).order
         self.capacity = num_pairs_of(self._frame.cell)
         self.mesh = Mesh(
@@ -245,14 +244,16 @@ class Ensemble:
 
     @cached_property
     def _train(self) -> Callable[..., tuple[RunState, Array]]:
-        at_once, on_cpu = self.plan.at_once, self._on_cpu
+        at_once = self.plan.at_once
         blocks = Blocks(
             size=self.plan.block,
-            skip_empty=on_cpu and at_once == 1,
+            skip_empty=self.plan.skips_empty,
             segments=self.plan.segments,
             axis="pair" if self.plan.sharing > 1 else None,
             devices=self.plan.sharing,
+            listed=self.plan.lists_pairs,
         )
+        steps_a_turn = self.plan.steps_a_turn
 
         def train(states, data, labels, num_turns, num_steps):
             def one(run):
@@ -260,9 +261,8 @@ class Ensemble:
                 of_group = labels[settings.basis].ravel()
                 of_pairs = jnp.take(of_group, state.train_pairs, mode="clip")
                 optimizer = build_optimizer(settings.optimizer)
-                return train_steps(
-                    state, num_steps, self.model, optimizer, of_pairs, blocks
-                )
+                fixed = self.model, optimizer, of_pairs, blocks, steps_a_turn
+                return train_steps(state, num_steps, *fixed)
 
             batched = _alone(one) if at_once == 1 else jax.vmap(one)
             return _in_turn(batched, (states, data), num_turns[0], at_once)
@@ -270,7 +270,7 @@ class Ensemble:
         return self._compile(
             train,
             (_BY_RUN, _BY_RUN, _SAME, _BY_RUN, _SAME),
-            self._frame.cell.matmul_precision,
+            precision.resolve(self._frame.cell, self.mesh.devices.flat[0]),
             donate_argnums=0,
             compiler_options=backend.training_options(),
         )
@@ -314,7 +314,7 @@ class Ensemble:
         self,
         function: Callable,
         in_specs: tuple,
-        precision: str = "highest",
+        matmul_precision: str = "highest",
         **jit_options,
     ) -> Callable:
         """Compile for all devices; only devices that share a run communicate."""
@@ -327,7 +327,7 @@ class Ensemble:
         )
 
         def with_precision(*arguments):
-            with jax.default_matmul_precision(precision):
+            with jax.default_matmul_precision(matmul_precision):
                 return sharded(*arguments)
 
         return jax.jit(with_precision, **jit_options)

@@ -13,7 +13,7 @@ from repjax.engine.costs import (
     rate_of,
     snapshot_bytes,
 )
-from repjax.engine.plan import LARGEST_BLOCK, Plan, show_size, state_bytes, step_bytes
+from repjax.engine.plan import Plan, show_size, state_bytes, step_bytes
 from repjax.groups import build_group
 from repjax.settings.config import CellConfig, shape_of
 from repjax.settings.sweep import divide, estimate_cost
@@ -105,7 +105,7 @@ def _of_round(
         return
     width = max(len(cell.name) for cell in cells)
     for cell in cells:
-        block = plan.block if plan else LARGEST_BLOCK
+        block = plan.block if plan else _order(cell) ** 2
         memory = state_bytes(cell) + step_bytes(cell, block)
         layout = f"; {_layout(plan)}" if plan and not together else ""
         yield (

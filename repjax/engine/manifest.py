@@ -15,6 +15,7 @@ import jax
 from repjax import __version__
 from repjax.engine.backend import processor
 from repjax.engine.placement import frame_of, plan_for
+from repjax.engine.precision import resolve
 from repjax.settings.config import CellConfig
 from repjax.settings.rules import ConfigError
 from repjax.storage.files import read_json, write_json
@@ -77,8 +78,10 @@ def _programs(
                 "ensemble_width": plan.width,
                 "at_once": plan.at_once,
                 "block": plan.block,
+                "lists_pairs": plan.lists_pairs,
+                "steps_a_turn": plan.steps_a_turn,
                 "segments": plan.segments,
-                "matmul_precision": cell.matmul_precision,
+                "matmul_precision": resolve(cell, jax.devices()[0]),
             },
         )
 

@@ -60,11 +60,12 @@ def bases_of(cells: Iterable[CellConfig]) -> list[tuple[str, str]]:
 def plan_for(cell: CellConfig, devices: Sequence[jax.Device] | None = None) -> Plan:
     """Plan the layout of the runs of `cell` on `devices`, by default on all."""
     devices = devices or jax.devices()
-    on_cpu = devices[0].platform == "cpu"
+    on_cpu, on_gpu = (devices[0].platform == name for name in ("cpu", "gpu"))
     one_host = jax.process_count() == 1
     mine = next(d for d in devices if d.process_index == jax.process_index())
     host = limits.memory()
-    return make_plan(cell, len(devices), on_cpu, _memory(mine), one_host, host)
+    memory = _memory(mine)
+    return make_plan(cell, len(devices), on_cpu, memory, one_host, host, on_gpu)
 
 
 def fit_together(cells: Sequence[CellConfig]) -> bool:

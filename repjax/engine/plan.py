@@ -17,14 +17,27 @@ from repjax.settings.rules import ConfigError
 USABLE = 0.8
 """Share of a device's memory that a plan may use."""
 
-LARGEST_BLOCK = 2**16
-"""Largest number of pairs whose activations and logits exist at once.
+SMALLEST_BLOCK = 2**10
+"""Least number of pairs in a block on accelerators, however little memory they have.
 
-The S6 transformer has 207,360 training pairs, 4 GB of activations and logits if they
-all exist at once. Every other cell of the paper fits in one block.
+Otherwise all training pairs are one block; the S6 transformer's 207,360 take 4 GB.
 """
 
-SMALLEST_BLOCK = 2**10
+LISTED_FROM = 360
+"""Order of a group from which GPUs sum the gradient of look-ups by lists of pairs.
+
+On an H200 in TF32, µs a run and step with a product with a one-hot matrix and with
+lists: A5 MLP (n = 60) × 1000 4.69 and 5.59, S5 MLP (120) × 200 17.4 and 17.9, S6 MLP
+(720) × 4 1,650 and 1,167, S6 transformer × 4 5,110 and 4,767. Nothing was measured
+between 120 and 720. The operations of the product grow with n³, those of lists with n².
+"""
+
+SMALL_STEP = 1e10
+"""Operations of a step below which a GPU waits for launches: two steps a turn then.
+
+On an H200 two steps a turn take 0.93 of the time for 4 A5 MLPs (7e8 operations), 1.00
+for 1,000 (2e11), 1.01 for 200 S5 MLPs (3e11) and 1.06 for 4 S6 MLPs (1e12).
+"""
 
 CPU_BLOCKS = ((1_000, 144), (14_000, 192), (math.inf, 288))
 """Blocks on CPUs: (largest number of pairs n² of a group, pairs of a block).
@@ -54,6 +67,9 @@ EVALUATIONS_AT_ONCE = 8
 
 _FLOAT = 4
 
+_PIECE = 32
+"""`PIECE` of models/lookup.py, which needs jax."""
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -66,6 +82,9 @@ class Plan:
         slots: runs that the program on each device holds, padding included.
         at_once: runs on a device that are trained together; the others take turns.
         block: training pairs whose activations exist at once, for each run.
+        skips_empty: whether blocks have a fixed size and those of padding are skipped.
+        lists_pairs: whether a step has lists of the pairs of each element.
+        steps_a_turn: steps in each turn of the loop.
         segments: parts of the training pairs that are summed separately.
         sharing: devices that share the segments of each run.
         device_bytes: memory needed on each device (on CPUs: by each core).
@@ -77,6 +96,9 @@ class Plan:
     slots: int
     at_once: int
     block: int
+    skips_empty: bool
+    lists_pairs: bool
+    steps_a_turn: int
     segments: int
     sharing: int
     device_bytes: int
@@ -103,16 +125,17 @@ def make_plan(
     memory: int | None,
     one_host: bool = True,
     host_memory: int | None = None,
+    on_gpu: bool = False,
 ) -> Plan:
     """Return the widest layout that fits.
 
     On CPUs runs take turns: a core trains two runs faster one after the other than
-    together. A core holds at least two slots, though one may be padding: XLA removes
-    the indexing of an array of one run and then fuses and rounds differently, so the
-    bits of a run would depend on how many runs share its device. If there are more
-    cores than runs, and a step is costly enough, several cores share a run. Other
-    devices batch as many runs as fit. `cell.runs_per_device` overrides both. Runs whose
-    states alone are too large for accelerators are trained in parts.
+    together. There are at least two turns of equal width, though they may be padding:
+    XLA removes the indexing of an array of one turn and then fuses and rounds
+    differently, so the bits of a run would depend on how many runs share its device. If
+    there are more cores than runs, and a step is costly enough, several cores share a
+    run. Other devices batch as many runs as fit. `cell.runs_per_device` overrides both.
+    Runs whose states alone are too large for accelerators are trained in parts.
 
     Args:
         cell: the cell to train.
@@ -122,6 +145,7 @@ def make_plan(
         one_host: whether all devices belong to one host. They may then share a run,
             and devices without one may be left out.
         host_memory: bytes of the host, which holds states to save and states of parts.
+        on_gpu: whether the devices are GPUs.
 
     Raises:
         ConfigError: one run does not fit, or `runs_per_device` runs do not, or all
@@ -135,6 +159,7 @@ def make_plan(
         on_cpu=on_cpu,
         memory=memory,
         one_host=one_host,
+        on_gpu=on_gpu,
     )
 
     parts, plan = 1, layout(runs=runs)
@@ -200,6 +225,7 @@ def _layout_of_part(
     on_cpu: bool,
     memory: int | None,
     one_host: bool,
+    on_gpu: bool,
 ) -> Plan:
     """Return the widest layout of one part that fits, or else the smallest."""
     # On several hosts every device takes part, even if some have no run.
@@ -209,15 +235,19 @@ def _layout_of_part(
     devices -= devices % sharing
     per_device = -(-runs * sharing // devices)
     at_once = cell.runs_per_device or (1 if on_cpu else per_device)
-    at_once = min(at_once, per_device)
+    if not on_cpu:
+        at_once = min(at_once, per_device)
     order = build_group(cell.group).order
-    block = _cpu_block(order) if on_cpu else LARGEST_BLOCK
+    num_pairs = _num_pairs(cell)
+    block = _cpu_block(order) if on_cpu else max(num_pairs, SMALLEST_BLOCK)
     while True:
-        slots = -(-max(per_device, 2 if on_cpu else 1) // at_once) * at_once
+        turns = max(-(-per_device // at_once), 2 if on_cpu else 1)
+        slots = turns * at_once
         # The states before and after a chunk, on CPUs also the copy to save, and the
         # memory of one turn.
+        lists_pairs = on_gpu and order >= LISTED_FROM and num_pairs <= block
         needed = (3 if on_cpu else 2) * slots * state_bytes(cell) + max(
-            at_once * step_bytes(cell, block),
+            at_once * step_bytes(cell, block, lists_pairs),
             min(at_once, EVALUATIONS_AT_ONCE) * evaluation_bytes(cell, on_cpu),
         )
         plan = Plan(
@@ -227,6 +257,11 @@ def _layout_of_part(
             slots=slots,
             at_once=at_once,
             block=block,
+            skips_empty=on_cpu,
+            lists_pairs=lists_pairs,
+            steps_a_turn=2
+            if on_gpu and at_once * _operations(cell) < SMALL_STEP
+            else 1,
             segments=segments,
             sharing=sharing,
             device_bytes=needed,
@@ -263,9 +298,14 @@ def _is_divided(cell: CellConfig) -> bool:
     number of training pairs does not matter, or bits would depend on the other runs of
     a program.
     """
-    all_pairs = 6.0 * cell.sizes.products(order := build_group(cell.group).order)
     may_share = ARCHITECTURES[cell.architecture].cores_may_share
-    return may_share and all_pairs * order**2 >= DIVIDED_FROM
+    return may_share and _operations(cell) >= DIVIDED_FROM
+
+
+def _operations(cell: CellConfig) -> float:
+    """Return the operations of a step of one run, if all pairs trained."""
+    order = build_group(cell.group).order
+    return 6.0 * cell.sizes.products(order) * order**2
 
 
 def _sharing(devices: int, runs: int, segments: int) -> int:
@@ -290,14 +330,19 @@ def state_bytes(cell: CellConfig) -> int:
     return _FLOAT * (3 * num_parameters(cell) + _num_pairs(cell))
 
 
-def step_bytes(cell: CellConfig, block: int) -> int:
+def step_bytes(cell: CellConfig, block: int, lists_pairs: bool = False) -> int:
     """Return the bytes that a step of one run needs besides its state.
 
-    Five times the weights: state and moments of the turn, gradient and tables.
+    Five times the weights: state and moments of the turn, gradient and tables. Lists
+    of pairs have two integers for each pair and up to 31 places of padding for each
+    element, on both sides, and a sum for each 32 pairs.
     """
     order = build_group(cell.group).order
     pairs = min(block, _num_pairs(cell))
     floats = 5 * num_parameters(cell) + pairs * cell.sizes.floats_per_pair(order)
+    if lists_pairs:
+        pieces = pairs // _PIECE + order
+        floats += 2 * (pairs + _PIECE * pieces) + pieces * cell.sizes.looked_up
     return _FLOAT * floats
 
 

@@ -9,9 +9,9 @@ instead of once per pair is the same function and costs 5 times less.
 import flax.linen as nn
 import jax.numpy as jnp
 
-from repjax.models.lookup import Tables, columns, lookup
+from repjax.models.lookup import Elements, Tables, columns, lookup
 from repjax.models.model import Model
-from repjax.typing import Array, Float, Int
+from repjax.typing import Array, Float
 
 
 class Mlp(Model):
@@ -66,7 +66,7 @@ class Mlp(Model):
 
     @nn.nowrap
     def hidden(
-        self, tables: Tables, left: Int[Array, " pair"], right: Int[Array, " pair"]
+        self, tables: Tables, left: Elements, right: Elements
     ) -> Float[Array, "pair hidden"]:
         """Return activations h[a, b] after the nonlinearity."""
         from_left, from_right = tables["left"], tables["right"]
@@ -74,7 +74,7 @@ class Mlp(Model):
 
     @nn.nowrap
     def logits(
-        self, tables: Tables, left: Int[Array, " pair"], right: Int[Array, " pair"]
+        self, tables: Tables, left: Elements, right: Elements
     ) -> Float[Array, "vocab pair"]:
         """Return the logits, a column for each pair."""
         return columns(tables["readout"], self.hidden(tables, left, right))

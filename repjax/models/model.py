@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 
 import flax.linen as nn
 
-from repjax.models.lookup import Tables
+from repjax.models.lookup import Elements, Tables
 from repjax.typing import Array, Float, Int
 
 
@@ -49,13 +49,13 @@ class Model(nn.Module, ABC):
     @nn.nowrap
     @abstractmethod
     def hidden(
-        self, tables: Tables, left: Int[Array, " pair"], right: Int[Array, " pair"]
+        self, tables: Tables, left: Elements, right: Elements
     ) -> Float[Array, "pair hidden"]:
         """Return activations h[a, b] after the nonlinearity, a row for each pair."""
 
     @nn.nowrap
     @abstractmethod
     def logits(
-        self, tables: Tables, left: Int[Array, " pair"], right: Int[Array, " pair"]
+        self, tables: Tables, left: Elements, right: Elements
     ) -> Float[Array, "vocab pair"]:
         """Return the logits, a column for each pair."""

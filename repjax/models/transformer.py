@@ -10,9 +10,9 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from repjax.models.lookup import Tables, columns, lookup
+from repjax.models.lookup import Elements, Tables, columns, lookup
 from repjax.models.model import Model
-from repjax.typing import Array, Float, Int, Scalar
+from repjax.typing import Array, Float, Scalar
 
 
 class Transformer(Model):
@@ -112,14 +112,14 @@ class Transformer(Model):
 
     @nn.nowrap
     def hidden(
-        self, tables: Tables, left: Int[Array, " pair"], right: Int[Array, " pair"]
+        self, tables: Tables, left: Elements, right: Elements
     ) -> Float[Array, "pair hidden"]:
         """Return MLP activations h[a, b] at "=" after the ReLU."""
         return self._activations(tables, self._mixed(tables, left, right)).T
 
     @nn.nowrap
     def logits(
-        self, tables: Tables, left: Int[Array, " pair"], right: Int[Array, " pair"]
+        self, tables: Tables, left: Elements, right: Elements
     ) -> Float[Array, "vocab pair"]:
         """Return the logits at "=", a column for each pair."""
         mixed = self._mixed(tables, left, right)
@@ -130,7 +130,7 @@ class Transformer(Model):
 
     @nn.nowrap
     def attend(
-        self, tables: Tables, left: Int[Array, " pair"], right: Int[Array, " pair"]
+        self, tables: Tables, left: Elements, right: Elements
     ) -> Float[Array, "pair model"]:
         """Return the residual stream at "=" after attention."""
         return tables["equals"] + self._mixed(tables, left, right) @ tables["W_O"]
@@ -143,17 +143,13 @@ class Transformer(Model):
 
     @nn.nowrap
     def _mixed(
-        self, tables: Tables, left: Int[Array, " pair"], right: Int[Array, " pair"]
+        self, tables: Tables, left: Elements, right: Elements
     ) -> Float[Array, "pair values"]:
         """Return the attention-weighted sum of values at "=", heads concatenated."""
-        score_equals = tables["score_equals"]
-        scores = jnp.stack(
-            [
-                lookup(tables["score_left"], left),
-                lookup(tables["score_right"], right),
-                jnp.broadcast_to(score_equals, (left.shape[0], self.num_heads)),
-            ]
-        )
+        from_left = lookup(tables["score_left"], left)
+        from_right = lookup(tables["score_right"], right)
+        from_equals = jnp.broadcast_to(tables["score_equals"], from_left.shape)
+        scores = jnp.stack([from_left, from_right, from_equals])
         # (3, pair, head) → each head's weight repeated over its d_head values.
         weights = jnp.repeat(jax.nn.softmax(scores, axis=0), self.d_head, axis=2)
         return (

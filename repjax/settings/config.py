@@ -87,7 +87,9 @@ class RunSettings:
     task: str = setting(text("a word in a, b, a^-1, b^-1 such as a*b"), Kind.DATA)
     num_steps: int = setting(STEPS, Kind.HOST)
     train_fraction: float = setting(real(above=0.0, at_most=1.0), Kind.DATA)
-    matmul_precision: str = setting(choice("default", "high", "highest"), Kind.SHAPE)
+    matmul_precision: str = setting(
+        choice("auto", "default", "high", "highest"), Kind.SHAPE
+    )
     optimizer: OptimizerConfig
     mlp: MlpSizes
     transformer: TransformerSizes

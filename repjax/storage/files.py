@@ -47,6 +47,17 @@ def files_below(directory: Path) -> Iterator[Path]:
             yield path
 
 
+def version(path: Path) -> tuple[float, int]:
+    """Return the time of a file's last change, in seconds, and its size in bytes.
+
+    Both are those of the file system. A bucket may not tell times; they are then 0.
+    """
+    about: Any = path.stat()
+    if isinstance(about, os.stat_result):
+        return about.st_mtime, about.st_size
+    return float(about.mtime), about.length  # etils' own, of a path in a bucket
+
+
 def remove_tree(directory: Path) -> None:
     """Remove a folder and everything in it."""
     epath.Path(directory).rmtree()

@@ -18,7 +18,7 @@ from pathlib import Path
 from repjax.groups import build_group
 from repjax.settings.config import CellConfig, RunSettings, shape_of
 from repjax.settings.rules import ConfigError, Kind
-from repjax.storage.files import read_json, write_json
+from repjax.storage.files import read_json, version, write_json
 from repjax.storage.group_tables import recall_group
 
 MAY_CHANGE = (
@@ -214,11 +214,11 @@ def _folder(cells: Sequence[CellConfig]) -> str:
 def _begun(workdir: Path) -> list[Round]:
     """Return the rounds of several cells in a workdir."""
     records = sorted(workdir.glob(f"programs/*/{_CELLS}"))
-    return [_read_round(path, path.stat().st_mtime) for path in records]
+    return [_read_round(path, version(path)) for path in records]
 
 
 @lru_cache(maxsize=256)
-def _read_round(path: Path, _changed: float) -> Round:
+def _read_round(path: Path, _version: tuple[float, int]) -> Round:
     try:
         cells = tuple(CellConfig.from_json(values) for values in read_json(path))
         return Round(cells, path.parent)

@@ -29,12 +29,14 @@ class Blocks(NamedTuple):
     Attributes:
         size: number of pairs whose activations may exist at once; None for all.
         skip_empty: whether to skip blocks of padding and make all others of `size`, so
-            that the sum does not depend on the padding. Not possible for batched runs,
-            which go through each block together.
+            that the sum does not depend on the padding. Batched runs go through as many
+            blocks as the one with the most pairs, and each keeps the sum of its own.
         segments: parts of the pairs that are summed separately; the sums are added in
             the same order wherever they were computed.
         axis: mesh axis whose devices share the segments; None for a single device.
         devices: number of devices on that axis; divides `segments`.
+        listed: whether the pairs of each element are listed, for the gradient of
+            look-ups. Only if all pairs are one block, since lists hold positions.
     """
 
     size: int | None = None
@@ -42,6 +44,7 @@ class Blocks(NamedTuple):
     segments: int = 1
     axis: str | None = None
     devices: int = 1
+    listed: bool = False
 
 
 ALL_AT_ONCE = Blocks()
@@ -62,6 +65,7 @@ def sum_over_blocks(
         blocks: division into blocks.
     """
     capacity, size = pairs.pair.size, blocks.size
+    assert not blocks.listed or size is None or capacity <= size
     if size is None or (capacity <= size and not blocks.skip_empty):
         return function(pairs)
     most = -(-capacity // size)

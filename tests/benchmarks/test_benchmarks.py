@@ -34,7 +34,7 @@ from repjax.settings.sweep import expand
 from repjax.training import step
 from repjax.training.blocks import ALL_AT_ONCE, TrainPairs
 from tests.compilation import quick_jit
-from tests.made_up import make_cell, make_results
+from tests.made_up import make_cell, make_results, with_similarity
 from tests.programs import call
 from tests.published_run import write_run
 from tests.tiny import tiny_cell
@@ -90,11 +90,11 @@ def test_ratios_are_medians_over_turns(monkeypatch):
     }
     peers = train_step.Peers({"published": None, "ensemble": None}, "compiled")
     monkeypatch.setattr(train_step, "trainer", lambda cell: (None, 10))
-    monkeypatch.setattr(train_step, "peers_of", lambda cell: peers)
-    monkeypatch.setattr(timing, "for_a_turn", lambda step, length: (step, 3))
+    monkeypatch.setattr(train_step, "peers_of", lambda cell, device: peers)
+    monkeypatch.setattr(timing, "for_a_turn", lambda step, *_: (step, 3))
     monkeypatch.setattr(train_step, "_peak_in_a_process_of_its_own", lambda *_: 0.7)
     monkeypatch.setattr(timing, "interleaved", lambda actions, budget: times)
-    row = train_step.row("s5-mlp", 2, 0.0, True)
+    row = train_step.row("s5-mlp", 2, 0.0, "cpu")
     assert row["ms_per_run_step"] == pytest.approx(100)  # 2 s, 10 steps, 2 runs
     assert row["ratio_published"] == pytest.approx(3 / 0.1)
     assert row["ratio_torch_ensemble"] == pytest.approx(6 / 2 / 0.1)
@@ -293,15 +293,19 @@ def test_a_point_has_the_devices_it_asks_for():
 
 def test_floors_are_the_makers_figures():
     cell = timing.paper_cell("s5-mlp", 1)
-    arithmetic, memory = accelerator.floors(cell, "highest", "NVIDIA H100 80GB HBM3")
+    h100 = "NVIDIA H100 80GB HBM3"
+    arithmetic, memory = accelerator.floors(cell, "highest", h100, False)
     # 5,760 pairs: products, and 2 × 128 floats looked up by one-hot products.
     flop = timing.step_flop(cell) + 2 * 5760 * 120 * 256
     assert arithmetic == pytest.approx(flop / 67e12)
     weights = 2 * 120 * 256 + 512 * 128 + 128 * 120
     floats = 7 * weights + 4 * 5760 * (128 + 120)
     assert memory == pytest.approx(4 * floats / 3.35e12)
-    assert accelerator.floors(cell, "default", "cpu") == (None, None)
-    assert accelerator.floors(cell, "default", "NVIDIA H100 NVL") == (None, None)
+    arithmetic, memory = accelerator.floors(cell, "highest", h100, True)
+    assert arithmetic == pytest.approx(timing.step_flop(cell) / 67e12)
+    assert memory == pytest.approx(4 * (floats + 5760 * 256) / 3.35e12)
+    for kind in ("cpu", "NVIDIA H100 NVL"):
+        assert accelerator.floors(cell, "default", kind, False) == (None, None)
 
 
 def test_accelerator_at_small_size(monkeypatch, tmp_path, capsys):
@@ -334,9 +338,11 @@ def test_accelerators_are_asked_for_all_that_is_named():
     for name, runs in rows:
         for precision in accelerator.PRECISIONS:
             cell = timing.paper_cell(name, runs, matmul_precision=precision)
-            assert min(accelerator.floors(cell, precision, "NVIDIA H200")) > 0
-            plan = make_plan(cell, 1, False, 59 * 2**30)  # three quarters of 79
+            # Three quarters of 79.
+            plan = make_plan(cell, 1, False, 59 * 2**30, on_gpu=True)
             assert (plan.at_once, plan.parts) == (runs, 1)
+            lists = plan.lists_pairs
+            assert min(accelerator.floors(cell, precision, "NVIDIA H200", lists)) > 0
 
 
 def test_agreement_is_within_the_spread_over_seeds(tmp_path):
@@ -349,7 +355,7 @@ def test_agreement_is_within_the_spread_over_seeds(tmp_path):
     flags = [f"--reference={tmp_path / 'f'}", f"--other={tmp_path / 'd'}"]
     assert call(agreement, *flags, f"--out={out}") == 0
     agrees = {row["metric"]: row["agrees"] for row in json.loads(out.read_text())}
-    assert len(agrees) == 8 and sum(agrees.values()) == 7 and not agrees["fve_w_a"]
+    assert len(agrees) == 9 and sum(agrees.values()) == 8 and not agrees["fve_w_a"]
     assert call(agreement, flags[0], f"--other={tmp_path}") == 2
 
 
@@ -364,6 +370,22 @@ def test_agreement_leaves_out_runs_that_diverged(tmp_path, capsys):
     make_results(dataclasses.replace(cell, num_steps=7)).save(tmp_path / "e/c")
     assert call(agreement, flags[0], f"--other={tmp_path / 'e'}") == 2
     assert "--other: num_steps 7 of S5_mlp" in capsys.readouterr().err
+
+
+def test_agreement_compares_the_laws_of_key_sets(tmp_path, capsys):
+    """Eight runs of each: all with one key set, and all with another."""
+    cell = dataclasses.replace(make_cell("S5", "mlp"), seeds=tuple(range(8)))
+    for name, irrep in (("f", 1), ("d", 1), ("e", 2)):
+        results = make_results(cell)
+        similarity = np.zeros(results.metrics["logit_similarity"].shape[1:])
+        similarity[-1, irrep] = 0.9
+        for run in range(8):
+            results = with_similarity(results, run, similarity)
+        results.save(tmp_path / name / "c")
+    for name, agrees in (("d", 1), ("e", 0)):
+        flags = f"--reference={tmp_path / 'f'}", f"--other={tmp_path / name}"
+        assert call(agreement, *flags) == 0
+        assert f"{agrees} of 1 laws of key sets agree" in capsys.readouterr().out
 
 
 @pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from repjax.engine import limits
+from repjax.engine import backend, limits
 
 ROOT = Path(__file__).parents[2]
 STARTED = """
@@ -72,3 +72,46 @@ def test_a_device_that_is_not_there_is_one_line(platform, tmp_path):
     (line,) = [x for x in done.stderr.splitlines() if x.startswith("repjax:")]
     assert f"JAX_PLATFORMS: {platform}: no such device" in line
     assert "set JAX_PLATFORMS=cpu" in line and "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("gpu", "before", "after"),
+    [
+        (False, "", ""),
+        (True, "", "--xla_gpu_enable_command_buffer=+WHILE,+CONDITIONAL"),
+        (True, "--a", "--a --xla_gpu_enable_command_buffer=+WHILE,+CONDITIONAL"),
+        (
+            True,
+            "--xla_gpu_enable_command_buffer= --a",
+            "--xla_gpu_enable_command_buffer= --a",
+        ),
+    ],
+)
+def test_loops_are_recorded_on_gpus_unless_the_user_says_how(
+    monkeypatch, gpu, before, after
+):
+    monkeypatch.setattr(backend, "_has_nvidia_gpu", lambda: gpu)
+    monkeypatch.setenv("XLA_FLAGS", before)
+    backend.record_loops()
+    assert os.environ["XLA_FLAGS"] == after
+
+
+def test_xla_knows_the_option_for_loops():
+    """A process with an option that XLA does not know ends at once."""
+    code = """
+from repjax.engine import backend
+backend._has_nvidia_gpu = lambda: True
+backend.prepare()
+import jax
+print(jax.numpy.ones(2))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=ROOT,
+        env={key: value for key, value in os.environ.items() if key != "XLA_FLAGS"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == ["[1.", "1.]"]

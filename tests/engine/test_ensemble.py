@@ -100,7 +100,8 @@ def test_batched_and_in_turn_agree_up_to_rounding(eight_on_one, runs_per_device)
     """Other devices batch the runs that fit, CPUs take them one by one."""
     cell = tiny_cell(num_seeds=8, runs_per_device=runs_per_device)
     batched = train(cell, 1)
-    assert Ensemble([cell], jax.devices()[:1]).plan.at_once == runs_per_device
+    plan = Ensemble([cell], jax.devices()[:1]).plan
+    assert plan.at_once == runs_per_device and plan.slots >= 2 * plan.at_once
     chex.assert_trees_all_close(batched, eight_on_one, rtol=1e-3, atol=1e-4)
 
 

@@ -87,6 +87,25 @@ def test_a_group_with_more_than_a_block_of_pairs_keeps_its_bits():
         chex.assert_trees_all_equal(state, measured(Ensemble([cell]))[0])
 
 
+@pytest.mark.parametrize("architecture", ["mlp", "transformer"])
+def test_batched_runs_keep_their_bits_beside_other_train_fractions(architecture):
+    """Two at once on a core: alone, and in a round with more runs and more pairs."""
+    options = {"architectures": (architecture,), "runs_per_device": 2}
+    few = tiny_cell(groups=("C16",), train_fraction=0.3, num_seeds=1, **options)
+    cells = [few, replace(few, train_fraction=0.98, seeds=(0, 7))]
+    devices = jax.devices()[:1]
+
+    def trained(cells):
+        ensemble = Ensemble(cells, devices)
+        assert ensemble.plan.at_once == 2
+        return ensemble.fetch(ensemble.train(ensemble.init(), 20))
+
+    (alone, loss), (beside, losses) = trained(cells[:1]), trained(cells)
+    np.testing.assert_array_equal(losses[:1], loss)
+    mine = jax.tree.map(lambda x: x[:1], (beside.params, beside.opt_state))
+    chex.assert_trees_all_equal(mine, (alone.params, alone.opt_state))
+
+
 def test_a_fetched_state_has_its_own_pairs():
     few, many = cells_of_one_shape("mlp")[1:3]
     ensemble = Programs([[few], [many]]).ensemble([many])

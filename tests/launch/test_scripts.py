@@ -11,7 +11,8 @@ import pytest
 
 from tests.launch.stand_in import LAUNCH, REPOSITORY
 
-SCRIPTS = sorted([*LAUNCH.glob("*.sh"), LAUNCH / "slurm.sbatch"])
+SESSION = REPOSITORY / "benchmarks" / "gpu_session.sh"
+SCRIPTS = sorted([*LAUNCH.glob("*.sh"), LAUNCH / "slurm.sbatch", SESSION])
 PROGRAMS = ("gke.sh", "slurm.sbatch", "tpu_sweep.sh", "tpu_vm.sh")
 
 CONFIG = "--config=experiments/table3.py"

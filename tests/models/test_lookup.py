@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from repjax.models.lookup import lookup, sum_by_index
+from repjax.models.lookup import PIECE, list_pairs, lookup, sum_by_index
 from tests.compilation import quick_jit
 
 SIZE, PAIRS, WIDTH = 7, 40, 3
@@ -58,6 +58,43 @@ def test_gradient_is_that_of_indexing(example, branch):
     expected = gradient(lambda table: table[index])(table)
     np.testing.assert_allclose(actual, expected, atol=2e-6)
     np.testing.assert_array_equal(actual[-1], 0)
+
+
+@pytest.fixture(scope="module")
+def many():
+    """Elements of which one has a piece exactly, one two and a rest, one no pair."""
+    size = 3 * PIECE
+    element = np.repeat([0, 2, 5, size - 1], [PIECE, 2 * PIECE + 3, 1, 3])
+    element = np.random.default_rng(1).permutation(element)
+    return size, element, np.arange(element.size) % 7 > 0
+
+
+def test_pairs_are_listed_by_element_in_their_order(many):
+    size, element, counts = many
+    listed = list_pairs(jnp.asarray(element), size, jnp.asarray(counts))
+    pieces = np.vstack([listed.pieces, np.full((1, PIECE), element.size)])
+    for i, rows in enumerate(np.asarray(listed.pieces_of)):
+        found = pieces[rows].ravel()
+        expected = np.flatnonzero((element == i) & counts)
+        np.testing.assert_array_equal(found[found < element.size], expected)
+
+
+def test_gradient_by_lists_is_that_of_indexing(many):
+    """Less the pairs that do not count, which weigh nothing."""
+    size, element, counts = many
+    rng = np.random.default_rng(2)
+    table = jnp.asarray(rng.normal(size=(size, WIDTH)), jnp.float32)
+    cotangent = rng.normal(size=(element.size, WIDTH)) * counts[:, None]
+    cotangent = jnp.asarray(cotangent, jnp.float32)
+
+    def gradient(rows):
+        return quick_jit(jax.grad(lambda table: jnp.sum(cotangent * rows(table) ** 2)))
+
+    listed = list_pairs(jnp.asarray(element), size, jnp.asarray(counts))
+    actual = gradient(lambda table: lookup(table, listed))(table)
+    expected = gradient(lambda table: table[element])(table)
+    np.testing.assert_allclose(actual, expected, rtol=1e-6, atol=1e-5)
+    assert np.count_nonzero(np.asarray(actual).any(axis=1)) == 4
 
 
 @pytest.mark.parametrize(("platform", "scatters"), [("cpu", True), ("cuda", False)])

@@ -91,7 +91,7 @@ BAD_VALUES = [
     ("evaluation.num_evaluations", 1, "use an integer from 2 to 100000"),
     ("checkpoint.keep", 1, "use an integer, at least 2"),
     ("max_chunk_seconds", 0.0, "use a number above 0"),
-    ("matmul_precision", "tf32", "'tf32' is not allowed; use one of default, high"),
+    ("matmul_precision", "tf32", "'tf32' is not allowed; use one of auto, default"),
     ("task", " ", "use a word in a, b"),
     ("groups", (), "() is not allowed; use one or more groups"),
     ("groups", ("S5", "S5"), "each once"),

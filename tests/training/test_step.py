@@ -10,10 +10,15 @@ import numpy as np
 import pytest
 
 from repjax.models import ARCHITECTURES
-from repjax.training.blocks import ALL_AT_ONCE, Blocks
+from repjax.training.blocks import ALL_AT_ONCE, Blocks, TrainPairs
 from repjax.training.optim import build_optimizer
 from repjax.training.state import RunState
-from repjax.training.step import init_run, train_steps
+from repjax.training.step import (
+    _listed,
+    _loss_and_gradient,
+    init_run,
+    train_steps,
+)
 from repjax.typing import Array
 from tests import textbook
 from tests.compilation import quick_jit
@@ -57,14 +62,15 @@ def start(architecture: str, key: int = 0) -> RunState:
     return initialiser(architecture)(jax.random.key(key))
 
 
-def steps_of(architecture: str, optimizer=OPTIMIZER, blocks=ALL_AT_ONCE):
+def steps_of(
+    architecture: str, optimizer=OPTIMIZER, blocks=ALL_AT_ONCE, steps_a_turn=1
+):
     """`train_steps` of one network, not compiled."""
 
     def steps(state, num_steps):
         labels = jnp.take(jnp.asarray(LABELS).ravel(), state.train_pairs, mode="clip")
-        return train_steps(
-            state, num_steps, build(architecture), optimizer, labels, blocks
-        )
+        fixed = build(architecture), optimizer, labels, blocks, steps_a_turn
+        return train_steps(state, num_steps, *fixed)
 
     return steps
 
@@ -201,9 +207,50 @@ def test_golden_losses(architecture):
 
 
 @pytest.mark.parametrize("architecture", SIZES)
-def test_gpu_program_scatters_nothing(architecture):
+def test_gradient_by_lists_is_that_of_scatter_add(architecture):
+    """Of every weight, to 1e-6 of its largest; the last three pairs are padding."""
+    state, is_pair = start(architecture), jnp.arange(NUM_PAIRS) < NUM_PAIRS - 3
+    pairs = TrainPairs(
+        pair=jnp.where(is_pair, state.train_pairs, 0),
+        labels=jnp.asarray(split_of(state)[2]),
+        weights=jnp.where(is_pair, 1 / (NUM_PAIRS - 3), 0.0),
+    )
+
+    def gradient(params, listed):
+        lists = _listed(pairs, is_pair, ORDER) if listed else None
+        fixed = pairs, jnp.sum(is_pair), Blocks(listed=listed), lists
+        return _loss_and_gradient(build(architecture), params, *fixed)
+
+    both = quick_jit(lambda params: [gradient(params, way) for way in (False, True)])
+    (loss, expected), (same, actual) = both(state.params)
+    np.testing.assert_allclose(loss, same, rtol=1e-6)
+
+    def check(expected, actual):
+        largest = np.abs(expected).max()
+        np.testing.assert_allclose(actual, expected, rtol=0, atol=1e-6 * largest)
+
+    jax.tree.map(check, expected, actual)
+
+
+@pytest.mark.parametrize("num_steps", [0, 1, 5, 6])
+def test_two_steps_a_turn_are_steps(num_steps):
+    state = start("mlp")
+    twice = two_a_turn()(state, jnp.int32(num_steps))
+    assert twice[0].step == num_steps
+    chex.assert_trees_all_close(twice, train("mlp", state, num_steps), rtol=1e-5)
+
+
+@cache
+def two_a_turn():
+    return quick_jit(steps_of("mlp", steps_a_turn=2))
+
+
+@pytest.mark.parametrize("listed", [False, True])
+@pytest.mark.parametrize("architecture", SIZES)
+def test_gpu_program_scatters_nothing(architecture, listed):
     """Atomic scatter-adds would give other bits every time."""
-    traced = jax.jit(steps_of(architecture)).trace(start(architecture), jnp.int32(1))
+    steps = steps_of(architecture, blocks=Blocks(listed=listed), steps_a_turn=2)
+    traced = jax.jit(steps).trace(start(architecture), jnp.int32(1))
     program = traced.lower(lowering_platforms=("cuda",)).as_text()
     assert "stablehlo.while" in program
     assert "scatter" not in program
