@@ -245,7 +245,8 @@ def _read_generators(lines: Lines) -> list[list[tuple[int, ...]]]:
         except ValueError as error:
             raise ValueError(f"line {number}, {error}") from None
         if len(first_points) > 1:
-            column = re.search(rf"\b0*{first}\b", line).start() + 1
+            points = re.finditer("[0-9]+", line)
+            column = next(1 + p.start() for p in points if int(p[0]) == first)
             raise ValueError(
                 f"line {number}, column {column}: images begin at {first} here, at "
                 f"{1 - first} in line {first_points[1 - first]}"
