@@ -246,9 +246,7 @@ def _read_generators(lines: Lines) -> list[list[tuple[int, ...]]]:
             raise ValueError(f"line {number}, {error}") from None
         if len(first_points) > 1:
             points = re.finditer("[0-9]+", line)
-            column = (
-                next(point.start() for point in points if int(point[0]) == first) + 1
-            )
+            column = next(1 + p.start() for p in points if int(p[0]) == first)
             raise ValueError(
                 f"line {number}, column {column}: images begin at {first} here, at "
                 f"{1 - first} in line {first_points[1 - first]}"
