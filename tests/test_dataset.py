@@ -90,8 +90,8 @@ def test_energies_are_those_of_the_initial_weights(trained, dataset):
             assert found[name] == expected[name].ravel().tolist()
 
 
-def with_seeds(workdir, copy, *seeds):
-    """A copy of a workdir as if it had been trained with other seeds."""
+def with_seeds(workdir, copy, *seeds, heavier=0):
+    """A copy of a workdir as if it had been trained with other seeds, elsewhere."""
     ignored = shutil.ignore_patterns("programs")
     shutil.copytree(workdir, copy, ignore=ignored)
     for directory in (copy / PART, copy / WHOLE):
@@ -99,6 +99,7 @@ def with_seeds(workdir, copy, *seeds):
         run = [results.cell.seeds.index(seed) for seed in seeds]
         cell = replace(results.cell, seeds=seeds)
         metrics = {name: values[run] for name, values in results.metrics.items()}
+        metrics["weight_norm_sq"] += heavier
         replace(results, cell=cell, metrics=metrics).save(directory)
         write_json(directory / "config.json", cell.to_json())
     return f"--workdir={copy}"
@@ -107,7 +108,7 @@ def with_seeds(workdir, copy, *seeds):
 def test_shards_in_any_order_give_the_same_bytes(trained, dataset, tmp_path, capsys):
     """Runs of a cell are divided among workdirs, one of them twice."""
     flags = [
-        with_seeds(trained, tmp_path / "a", 2),
+        with_seeds(trained, tmp_path / "a", 2, heavier=1),
         with_seeds(trained, tmp_path / "b", 1, 2),
     ]
     for order, out in ((flags, "one"), (flags[::-1], "two"), (flags, "two")):
