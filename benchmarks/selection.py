@@ -6,9 +6,10 @@ The cell is made up, not trained: D12 (order 24, nine real irreps), 100 evaluati
 every metric, float32; each irrep is key in four runs of ten, a tenth of the runs never
 generalises, and energies at step 0 favour the key irreps a little. `law` is
 `repjax.report.selection.select` with predictors; `story` milestones and shares; `json`
-and `page` write analysis.json and index.html with all figures of the cell. `cpu_seconds`
-is the time of all of them on all cores, which other processes disturb less. Each number
-of runs has a process of its own, whose peak memory includes the trajectory.
+and `page` write analysis.json and index.html with all figures of the cell.
+`cpu_seconds` is the time of all of them on all cores, which other processes disturb
+less. Each number of runs has a process of its own, whose peak memory includes the
+trajectory.
 """
 
 import json
