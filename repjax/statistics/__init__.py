@@ -2,5 +2,6 @@
 
 NumPy and SciPy on finished trajectories; each function names its source. No jax. The
 law of selection is in `key_sets`, `thresholds`, `precedence`, `exchangeability`,
-`multiplicities` and `comparison`, which take plain arrays with a run axis.
+`multiplicities` and `comparison`, its prediction from initial weights in `predictors`;
+they take plain arrays with a run axis.
 """
