@@ -32,6 +32,7 @@ bench: tools ## Measure speed and memory into bench/; PUBLISHED=DIR: with the au
 	$(RUN) benchmarks/scaling.py --out=bench/scaling.json --plot=bench/scaling.svg
 	$(RUN) benchmarks/startup.py --out=bench/startup.json
 	$(RUN) benchmarks/breakdown.py --out=bench/breakdown.json
+	$(RUN) benchmarks/selection.py --out=bench/selection.json
 	$(RUN) benchmarks/accelerator.py --out=bench/accelerator.json
 	$(if $(PUBLISHED),$(RUN) benchmarks/published.py --published=$(PUBLISHED) \
 	  --out=bench/published.json)

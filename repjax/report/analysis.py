@@ -52,6 +52,10 @@ PROGRESS = {
 PROGRESS_DIGITS = 5
 """Digits of measures along training: a run of 100 evaluations then takes 50 KB."""
 
+MOST_PROGRESS = 200
+"""Runs of a cell up to which measures along training are written: 10,000 runs would
+take 400 MB. They are in trajectory.npz, and in the tables of `repjax.dataset`."""
+
 CLUSTERS = {"rho_a": "cluster_a", "rho_b": "cluster_b", "rho_ab": "cluster_ab"}
 
 
@@ -195,10 +199,11 @@ def _course(course: Course) -> dict[str, Any]:
 def _progress(story: Story, run: int) -> dict[str, Any] | None:
     """Progress measures at every evaluation; null where the past is unknown.
 
-    Measures by irrep include only irreps that the run learned, if only for a time.
+    Measures by irrep include only irreps that the run learned, if only for a time. Null
+    in cells of more than `MOST_PROGRESS` runs.
     """
     results = story.results
-    if not story.courses[run].has_past:
+    if not story.courses[run].has_past or results.num_runs > MOST_PROGRESS:
         return None
     known = measured(results)[run]
 

@@ -26,6 +26,9 @@ from repjax.storage.results import CellResults
 
 MAX_SETS = 20
 
+MAX_SEEDS = 1000
+"""Most runs of a cell with a row of their own; analysis.json has all of them."""
+
 
 @dataclass(frozen=True)
 class Cell:
@@ -165,12 +168,15 @@ def cell_table(stories: Sequence[Story], anchors: Mapping[str, str]) -> Table:
 
 
 def seed_table(story: Story, panels: Mapping[int, str]) -> Table:
-    """Return a row per run of a cell; `panels` are the ids of the runs' panels."""
+    """Return a row per run of a cell; `panels` are the ids of the runs' panels.
+
+    Of many runs, the first `MAX_SEEDS` have one.
+    """
     results = story.results
     columns = headings(results.cell.architecture)
     final = {name: results.final(name) for name in columns}
     rows = []
-    for run, seed in enumerate(results.cell.seeds):
+    for run, seed in enumerate(results.cell.seeds[:MAX_SEEDS]):
         course = story.courses[run]
         keys = results.key_irreps(run)
         rows.append(
@@ -192,7 +198,12 @@ def seed_table(story: Story, panels: Mapping[int, str]) -> Table:
         rows,
         "Key irreps are in order of learning, or of similarity for imported runs. "
         "Memorised, generalised: first evaluated step. Accuracy is on test pairs. W_a "
-        "to ρ(ab) are in %, losses in nats.",
+        "to ρ(ab) are in %, losses in nats."
+        + (
+            f" The first {MAX_SEEDS:,} of {results.num_runs:,} runs."
+            if results.num_runs > MAX_SEEDS
+            else ""
+        ),
     )
 
 

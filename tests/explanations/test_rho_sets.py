@@ -5,8 +5,10 @@ from functools import cache
 import numpy as np
 import pytest
 
+from repjax.explanations.orbits import least_sizes
 from repjax.explanations.rho_sets import fit_rho_sets, logits_of_sets, weights_of_sets
-from repjax.groups import build_group
+from repjax.groups import build_group, real_irreps
+from repjax.groups.subgroups import subgroups
 from tests.explanations import planted_rho_sets as planted
 
 
@@ -132,3 +134,22 @@ def test_why_there_is_no_fit():
     assert "freq_1 is of complex type" in fit.reason
     nothing = fit_rho_sets(group, 0.1 * waves, waves, waves.T)
     assert nothing.reason == "no neuron is live"
+
+
+@pytest.mark.parametrize(
+    ("name", "sizes"),
+    [
+        # Vertices of the icosahedron for both 3d; points of 5 and 6 letters.
+        ("A5", {"trivial": 1, "3d_a": 12, "3d_b": 12, "standard": 5, "5d_a": 6}),
+        ("C7", {"trivial": 1, "freq_1": 7, "freq_2": 7, "freq_3": 7}),
+        ("S3", {"trivial": 1, "sign": 2, "standard": 3}),
+        ("Q8", {"trivial": 1, "4d": 8}),
+    ],
+)
+def test_least_sizes_are_those_of_known_orbits(name, sizes):
+    group = build_group(name)
+    irreps = real_irreps(group)
+    characters = np.stack([irrep.character for irrep in irreps])
+    found = least_sizes(characters, subgroups(group))
+    by_name = dict(zip([irrep.name for irrep in irreps], found, strict=True))
+    assert {key: by_name[key] for key in sizes} == sizes

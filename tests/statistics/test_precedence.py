@@ -1,6 +1,10 @@
+from functools import partial
+
 import numpy as np
 import pytest
 
+from repjax.statistics import precedence as module
+from repjax.statistics.intervals import resampled_sums
 from repjax.statistics.precedence import precedence, smaller_first
 
 NEVER = np.inf
@@ -50,3 +54,17 @@ def test_ties_and_irreps_never_learned_say_nothing():
     assert smaller_first(np.array([[1.0, 2.0, 3.0]] * 3), np.ones(3)) is None
     found = smaller_first(np.array([[1.0, 2.0, NEVER], [NEVER, 3.0, 3.0]]), sizes)
     assert (found.value, found.low, found.high, found.num) == (1, None, None, 1)
+
+
+def test_interval_of_smaller_first_covers_at_its_rate(monkeypatch):
+    """2,000 repetitions of 100 runs, whose pairs are not independent."""
+    few = partial(resampled_sums, num_resamples=300)
+    monkeypatch.setattr(module, "resampled_sums", few)
+    sizes, generator = np.array([1, 2, 5]), np.random.default_rng(0)
+    truth = np.mean([2 / 3, 5 / 6, 5 / 7])
+    found = [
+        smaller_first(generator.exponential(sizes, size=(100, 3)), sizes)
+        for _ in range(2000)
+    ]
+    covered = [of.low <= truth <= of.high for of in found]
+    assert np.mean(covered) == pytest.approx(0.95, abs=0.02)
