@@ -58,13 +58,13 @@ quickstart() {
 rows() {
   local flags=()
   if [[ $small = 1 ]]; then flags=(--small --budget=0.1); fi
-  part "accelerator_$1_$2" 30 benchmarks/accelerator.py --cells="$1" --precisions="$2" \
+  part "accelerator_$1_$2" 30 -m benchmarks.accelerator --cells="$1" --precisions="$2" \
     "${flags[@]}" --out="$out/accelerator_$1_$2.json"
 }
 
 # CELL RUNS
 peers() {
-  part "peers_$1" 60 benchmarks/train_step.py --cells="$1" --runs="$2" \
+  part "peers_$1" 60 -m benchmarks.train_step --cells="$1" --runs="$2" \
     --precision=default --out="$out/peers_$1.json"
 }
 
@@ -92,7 +92,7 @@ rows a5-mlp highest
 peers a5-mlp 64,1000
 peers s5-mlp 64
 peers s6-mlp 4
-part startup 90 benchmarks/startup.py --cells=a5-mlp,s6-mlp --out="$out/startup.json"
+part startup 90 -m benchmarks.startup --cells=a5-mlp,s6-mlp --out="$out/startup.json"
 for group in A5 C113 C118 D59 D61 S5; do cell "$group" mlp 30; done
 for group in A5 C113 C118 D59 D61 S5; do cell "$group" transformer 30; done
 cell S6 mlp 120

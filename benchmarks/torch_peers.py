@@ -129,10 +129,10 @@ class TorchEnsemble(_Peer):
         self.how = "compiled"
         # After some recompilations torch stops compiling and runs eagerly.
         torch.compiler.reset()
-        compiled = torch.compile(self._gradient, dynamic=False)
         try:
+            compiled = torch.compile(self._gradient, dynamic=False)
             compiled(self._detached(), *self._data)
-        except Exception as error:  # no compiler, say
+        except Exception as error:  # no compiler, or a package missing, say
             reason = " ".join(str(error).split())[:200]
             print(f"repjax: torch.compile failed: {reason}", file=sys.stderr)
             self.how = "vmap alone"
