@@ -5,10 +5,11 @@
 #
 # In this order: the quickstart with an empty compilation cache and with a warm one,
 # rows of the accelerator benchmark, torch on the same card (if it is installed), the
-# time to the first step, and full-length cells of Table 3 in TF32, cheapest first. Everything is in OUT as soon as it is measured:
-# session.log has a line for each part, NAME.log its output, *.json the rows, table3/
-# the cells. A part that would begin too late is skipped; one that is still running near
-# the end is stopped, and a later session with the same OUT resumes it.
+# time to the first step, and full-length cells of Table 3 in TF32, cheapest first.
+# Everything is in OUT as soon as it is measured: session.log has a line for each part,
+# NAME.log its output, *.json the rows, table3/ the cells. A part that would begin too
+# late is skipped; one that is still running near the end is stopped, and a later session
+# with the same OUT resumes it.
 #
 # Environment: PYTHON, the interpreter (.venv/bin/python); SMALL=1, a trial of a few
 # minutes on a CPU: few steps, small rows and one cell.
@@ -30,7 +31,7 @@ trap 'rm -rf "$cache"' EXIT
 export XDG_CACHE_HOME=$cache
 unset JAX_COMPILATION_CACHE_DIR
 
-# NAME SECONDS COMMAND...: run a part if that many seconds are left, as long as time lasts.
+# NAME SECONDS COMMAND...: run a part if so many seconds are left, as long as time lasts.
 part() {
   local name=$1 least=$2 code=0 begin left
   shift 2
