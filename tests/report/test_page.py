@@ -1,8 +1,10 @@
 """The page: complete, escaped, accessible, and small enough for all of Table 3."""
 
+import re
 from dataclasses import replace
 from html.parser import HTMLParser
 from itertools import pairwise
+from urllib.parse import unquote
 
 import pytest
 
@@ -61,9 +63,14 @@ def write(report, directory):
 
 
 @pytest.fixture(scope="module")
-def text(tmp_path_factory):
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("page")
+
+
+@pytest.fixture(scope="module")
+def text(folder):
     """Three cells: an ordinary one, one that was imported, and a hostile one."""
-    out = tmp_path_factory.mktemp("page")
+    out = folder
     imported = replace(without_past(make_curves("C7")), steps=make_curves().steps)
     hostile = make_curves(f"{EVIL}.csv", num_runs=1)
     hostile = replace(hostile, irreps=("trivial", "<b>x</b>", *hostile.irreps[2:]))
@@ -91,11 +98,21 @@ def test_tags_match_and_ids_are_unique(page):
 
 def test_every_link_leads_to_something_on_the_page(page):
     ids = {a["id"] for _, a, _ in page.elements if "id" in a}
-    links = [a["href"] for a in page.all("a")]
+    links = [a["href"] for a in page.all("a") if "download" not in a]
     assert len(links) > 8
     assert {link[0] for link in links} == {"#"}
     assert {link[1:] for link in links} <= ids
     assert {"S5_mlp-seed-1", "S5_mlp-seed-2", "C7_mlp-seed-1"} <= {x[1:] for x in links}
+
+
+def test_every_figure_has_its_data_beside_the_page(page, folder):
+    links = [a for a in page.all("a") if "download" in a]
+    assert len(links) == len(page.all("figure")) + 1  # and the periodic table
+    for link in links:
+        assert link["aria-label"].endswith(": data as CSV")
+        first, *rows = (folder / unquote(link["href"])).read_text().splitlines()
+        assert first.startswith(("panel,series,", "order,group,"))
+        assert rows
 
 
 def test_text_is_never_markup(page, text):
@@ -109,6 +126,9 @@ def test_text_is_never_markup(page, text):
 
 def test_nothing_is_loaded_from_anywhere(page, text):
     for tag, attributes, _ in page.elements:
+        if "download" in attributes:
+            assert re.fullmatch(r"figures/[^:?#]+\.csv", attributes["href"])
+            continue
         for name in ("src", "href", "xlink:href", "data", "poster", "action"):
             value = attributes.get(name, "#")
             assert value.startswith(("#", "data:")), (tag, name, value)

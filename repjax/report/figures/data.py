@@ -20,7 +20,7 @@ from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.collections import Collection, LineCollection, PolyCollection
 from matplotlib.figure import Figure
-from matplotlib.ticker import FixedFormatter
+from matplotlib.ticker import FixedLocator, FuncFormatter
 
 COLUMNS = ("panel", "series", "x", "y", "to", "value")
 
@@ -72,7 +72,7 @@ def _rows(axes: Axes) -> Iterator[Row]:
     """Yield the rows of one panel, without its name."""
     for line in axes.lines:
         for x, y in zip(*map(np.asarray, line.get_data()), strict=True):
-            yield _series(line), *_at(axes, x, y), "", ""
+            yield _series(line), *_at(axes, float(x), float(y)), "", ""
     for collection in axes.collections:
         for x, low, high in _ends(collection):
             yield _series(collection), *_at(axes, x, low), _short(high), ""
@@ -89,7 +89,7 @@ def _ends(collection: Collection) -> Iterator[tuple[float, float, float]]:
     """Yield x, lower and upper end of intervals, or of what `fill_between` filled."""
     if isinstance(collection, LineCollection):
         for (x, low), (_, high) in collection.get_segments():
-            yield x, low, high
+            yield float(x), float(low), float(high)
     elif isinstance(collection, PolyCollection):
         for path in collection.get_paths():
             # The first upper end, all lower ends, the last upper end, all upper ends
@@ -99,7 +99,7 @@ def _ends(collection: Collection) -> Iterator[tuple[float, float, float]]:
             lower = outline[1 : count + 1]
             upper = outline[count + 2 : 2 * count + 2][::-1]
             for (x, low), (_, high) in zip(lower, upper, strict=True):
-                yield x, low, high
+                yield float(x), float(low), float(high)
 
 
 def _name_of(axes: Axes) -> str:
@@ -120,15 +120,14 @@ def _at(axes: Axes, x: float, y: float) -> tuple[str, str]:
 
 def _place(axis: Axis, value: float) -> str:
     """Return a coordinate, or the name of the category that it belongs to."""
-    formatter = axis.get_major_formatter()
-    if isinstance(formatter, FixedFormatter):
-        ticks = np.asarray(axis.get_ticklocs())
-        names = list(formatter.seq)
-        near = int(np.rint(value))
-        are_categories = np.array_equal(ticks, np.arange(len(names)))
-        if are_categories and 0 <= near < len(names) and abs(value - near) < 0.5:
-            return str(names[near])
-    return _short(value)
+    ticks, formatter = np.asarray(axis.get_ticklocs()), axis.get_major_formatter()
+    are_named = isinstance(axis.get_major_locator(), FixedLocator) and isinstance(
+        formatter, FuncFormatter
+    )
+    near = round(value) if np.isfinite(value) else -1
+    are_categories = are_named and np.array_equal(ticks, np.arange(len(ticks)))
+    belongs = 0 <= near < len(ticks) and abs(value - near) < 0.5
+    return formatter(near) if are_categories and belongs else _short(value)
 
 
 def _short(value: float) -> str:

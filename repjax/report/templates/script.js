@@ -119,7 +119,11 @@ const pointsOf = (path) => {
   }
   return points;
 };
-const heightAt = (points, x) => {
+const heightAt = (points, place) => {
+  // Points are rounded to tenths, so the ends of the axis may lie just outside.
+  const [first, last] = [points[0][0], points.at(-1)[0]];
+  const x = Math.min(last, Math.max(first, place));
+  if (Math.abs(x - place) > 0.5) return NaN;
   for (let i = 1; i < points.length; i++) {
     const [[x0, y0], [x1, y1]] = [points[i - 1], points[i]];
     if (x >= x0 && x <= x1) return x1 > x0 ? y0 + ((y1 - y0) * (x - x0)) / (x1 - x0) : y1;
