@@ -1,4 +1,4 @@
-"""Agreement of two precisions, over many seeds."""
+"""Whether another precision gives the same results is told rightly."""
 
 import dataclasses
 import json
