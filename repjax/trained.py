@@ -58,10 +58,13 @@ class Network:
         """
         import jax
 
+        weights = jax.tree.map(jax.numpy.asarray, dict(self.params))
         left, right = np.broadcast_arrays(self._checked("a", a), self._checked("b", b))
         with jax.default_matmul_precision("highest"):
             logits = self._module.apply(
-                {"params": self.params}, left.ravel(), right.ravel()
+                {"params": weights},
+                jax.numpy.asarray(left.ravel()),
+                jax.numpy.asarray(right.ravel()),
             )
         return np.asarray(logits).reshape(*left.shape, self.group.order)
 

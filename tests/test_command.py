@@ -40,7 +40,7 @@ def test_help_lists_each_command_in_a_line(run):
     assert out == run()[1] == run("help")[1]
     assert max(map(len, out.splitlines())) <= 80
     listed = re.findall(r"^  (\w+)  +\S", out, re.MULTILINE)
-    wanted = "train table3 report groups published export dataset".split()
+    wanted = ["train", "table3", "report", "groups", "published", "export", "dataset"]
     assert listed == [*command.COMMANDS] == wanted
 
 

@@ -10,9 +10,12 @@ import zipfile
 from pathlib import Path
 
 import pytest
+import yaml
 from packaging.markers import Marker
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
+
+from repjax import __version__
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 RUNTIME, TEST = LOCKS = ("requirements.lock", "requirements-test.lock")
@@ -146,8 +149,6 @@ def test_package_data_is_in_the_wheel(tmp_path):
         "-d",
         tmp_path,
     ]
-    if not (REPOSITORY / "README.md").exists():
-        pytest.skip("no README.md, without which there is no wheel")
     pytest.importorskip("hatchling")
     subprocess.run(command, cwd=REPOSITORY, check=True, capture_output=True)
     (wheel,) = tmp_path.glob("repjax-*.whl")
@@ -201,6 +202,33 @@ def test_shell_script_parses_and_stops_at_the_first_error(path):
     subprocess.run(["bash", "-n", path], check=True)
     assert re.search(r"^set -euo pipefail$", path.read_text(), re.MULTILINE)
     assert os.access(path, os.X_OK)
+
+
+def test_description_stands_alone():
+    """A package's page has no other file: every link is absolute."""
+    text = (REPOSITORY / PROJECT["project"]["readme"]).read_text()
+    links = re.findall(r"\]\(([^)]+)\)", text)
+    assert links and all(link.startswith("https://") for link in links)
+    extras = {name for name in EXTRAS if name not in ("test", "docs")}
+    assert extras <= {*re.findall(r"`(\w+)`", text)}
+
+
+def test_citation_and_changelog_are_of_this_version():
+    citation = yaml.safe_load((REPOSITORY / "CITATION.cff").read_text())
+    assert citation["version"] == __version__
+    assert citation["license"] == PROJECT["project"]["license"]
+    assert {"cff-version", "message", "title", "authors"} <= citation.keys()
+    assert f"\n## {__version__}" in (REPOSITORY / "CHANGELOG.md").read_text()
+
+
+def test_files_that_contributors_are_sent_to_exist():
+    text = (REPOSITORY / "CONTRIBUTING.md").read_text()
+    for name in re.findall(r"`((?:repjax|tests|experiments)/[\w/.]*)`", text):
+        assert (REPOSITORY / name).exists(), name
+    for name in re.findall(r"\]\(([^)]+)\)", text):
+        assert (REPOSITORY / name).exists(), name
+    targets = re.findall(r"^([\w-]+):(?!=)", MAKEFILE.read_text(), re.MULTILINE)
+    assert {*re.findall(r"(?:^|`)make (\w+)", text, re.MULTILINE)} <= {*targets}
 
 
 @pytest.mark.skipif(not (REPOSITORY / "README.md").exists(), reason="no README.md")

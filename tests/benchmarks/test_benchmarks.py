@@ -18,6 +18,7 @@ from benchmarks import (
     agreement,
     analysis,
     breakdown,
+    live_curves,
     published,
     scaling,
     startup,
@@ -382,3 +383,12 @@ def test_published_networks_are_timed(torch, tmp_path, monkeypatch):
 
 def test_first_step_is_timed(monkeypatch, tmp_path):
     assert 1 < startup.seconds_to_first_step("a5-mlp", str(tmp_path)) < 300
+
+
+def test_cost_of_live_curves_counts_every_record(monkeypatch):
+    """Of a tiny sweep: a record for each of 6 evaluations and 5 chunks."""
+    pytest.importorskip("tensorboardX")
+    monkeypatch.setattr(live_curves, "expand", lambda *_: [tiny_cell()])
+    row = live_curves.row("tensorboard", 40)
+    assert row["records"] == 6 + 5
+    assert row["ms_per_record"] > 0 and 0 < row["percent"] < 100

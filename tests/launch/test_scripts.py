@@ -165,10 +165,21 @@ def test_container_file_copies_what_there_is():
     assert all((REPOSITORY / name).exists() for name in copied), copied
     # Everything that building the package reads, and what it is run with.
     assert copied >= {
-        *("requirements.lock", "pyproject.toml", "README.md", "LICENSE"),
+        *("requirements.lock", "pyproject.toml", "hatch_build.py", "LICENSE"),
         *("repjax", "experiments"),
     }
     ignored = (LAUNCH / "Dockerfile.dockerignore").read_text().splitlines()
     assert {line[1:] for line in ignored if line.startswith("!")} == copied
     (entry,) = (line for line in lines if line.startswith("ENTRYPOINT "))
     assert entry == 'ENTRYPOINT ["python", "-m", "repjax.main"]'  # no shell in between
+
+
+def test_the_package_can_be_built_from_the_files_of_the_image(tmp_path):
+    """As pip does it in the image: from these files, in place."""
+    pytest.importorskip("hatchling")
+    text = (LAUNCH / "Dockerfile.dockerignore").read_text()
+    for name in re.findall(r"^!(.+)$", text, re.MULTILINE):
+        (tmp_path / name).symlink_to(REPOSITORY / name)
+    code = "from hatchling.build import build_editable; build_editable('.')"
+    subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=True)
+    assert [*tmp_path.glob("repjax-*.whl")]
