@@ -4,7 +4,7 @@
 # The locks leave out the extras torch, gcs, gpu and tpu; see README.md for those.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test bench check format wheel lock clean environment tools
+.PHONY: help demo test bench check format wheel docs lock clean environment tools
 
 VENV := .venv
 RUN := $(VENV)/bin/python
@@ -56,6 +56,9 @@ COMPILE = "$$uv/bin/uv" pip compile pyproject.toml --universal --python-version 
 wheel: environment ## Build dist/repjax-VERSION-py3-none-any.whl, without network
 	$(RUN) -m hatchling build --target wheel
 
+docs: tools ## Build the documentation into site/, without network
+	NO_MKDOCS_2_WARNING=1 $(RUN) -m mkdocs build
+
 lock: ## Write both locks from pyproject.toml; newest versions with ARGS=--upgrade
 	@$(find_python); \
 	uv=$$(mktemp -d) && trap 'rm -rf "$$uv"' EXIT && \
@@ -65,7 +68,7 @@ lock: ## Write both locks from pyproject.toml; newest versions with ARGS=--upgra
 	  --output-file requirements-test.lock
 
 clean: ## Remove the environment, demo/ and all caches
-	rm -rf $(VENV) demo dist .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) demo dist site .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 tools: environment ## Add to .venv what tests, site and notebooks need, if not there

@@ -18,6 +18,8 @@ ROOT = Path(__file__).resolve().parents[1]
 
 PAGES = {
     "ARCHITECTURE.md": "architecture.md",
+    "CHANGELOG.md": "changelog.md",
+    "CONTRIBUTING.md": "contributing.md",
     "launch/README.md": "how_to/launch.md",
     "results/README.md": "results.md",
 }
