@@ -28,7 +28,12 @@ from repjax.statistics.multiplicities import (
 from repjax.statistics.orbits import irrep_orbits
 from repjax.statistics.phases import Course, has_past
 from repjax.statistics.precedence import Precedence, precedence, smaller_first
-from repjax.statistics.predictors import Prediction, predict, with_competition
+from repjax.statistics.predictors import (
+    NUM_REFITS,
+    Prediction,
+    predict,
+    with_competition,
+)
 from repjax.statistics.survival import Curve, generalisation_curve
 from repjax.statistics.thresholds import (
     AtThreshold,
@@ -40,6 +45,12 @@ from repjax.storage.results import CellResults
 
 FEWEST_RUNS = 8
 """With fewer runs that generalised, only frequencies are reported."""
+
+MOST_REFITTED = 400_000
+"""Runs in all shuffles for which a regression is fitted again: 40 of 10,000 runs take
+ten seconds."""
+
+FEWEST_REFITS = 39
 
 
 @dataclass(frozen=True, eq=False)
@@ -258,7 +269,8 @@ def _prediction(
         return None
     table = np.stack([energies[name] for name in names], axis=2).astype(float)
     features, all_names = with_competition(table, names, is_key)
-    return predict(features, is_key, all_names)
+    refits = max(FEWEST_REFITS, MOST_REFITTED // len(is_key))
+    return predict(features, is_key, all_names, num_refits=min(NUM_REFITS, refits))
 
 
 def _neurons(

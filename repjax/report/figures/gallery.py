@@ -220,14 +220,16 @@ def _cell_plan(story: Story) -> Plan:
         "accuracy; of neurons only where snapshots of the weights were kept.",
         partial(rivals.explained_over_training, story),
     )
-    yield (
-        "irrep_frequency",
-        "How often each irrep is learned",
-        "Share of the runs that generalised in which the irrep is key, with its 95 % "
-        f"Clopper–Pearson interval. At most {seeds.MAX_IRREPS} irreps, the most "
-        "frequent ones.",
-        partial(seeds.irrep_frequency, story),
-    )
+    # Section "Selection" has them by orbit.
+    if story.selection is None or story.selection.laws is None:
+        yield (
+            "irrep_frequency",
+            "How often each irrep is learned",
+            "Share of the runs that generalised in which the irrep is key, with its "
+            f"95 % Clopper–Pearson interval. At most {seeds.MAX_IRREPS} irreps, the "
+            "most frequent ones.",
+            partial(seeds.irrep_frequency, story),
+        )
     yield (
         "number_of_key_irreps",
         "Number of key irreps",
