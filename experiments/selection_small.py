@@ -5,10 +5,11 @@ stopping rule. The settings generalise in at least 95 % of runs; how they were f
 in `results/selection/`.
 
 Command: python -m repjax.main --config=experiments/selection_small.py --workdir=runs/s
-Cost: 37 + 15 + 44 minutes on 2 cores, announced.
+Cost: 37 + 3 + 3 + 44 minutes on 2 cores, announced.
 Result: being measured.
 With --config=experiments/selection_small.py:whole S3, D4 and Q8 on their whole tables,
-over five weight decays; with :a5 200 seeds of A5 at the quickstart's settings.
+with :decays S3 over five weight decays, with :a5 200 seeds of A5 at the quickstart's
+settings.
 """
 
 from ml_collections import ConfigDict
@@ -48,11 +49,15 @@ def get_config(part: str = "split") -> ConfigDict:
                 (f"{twin}/*", "train_fraction", 0.95),
                 (f"{twin}/*", "mlp.hidden_dim", 128),
             )
-    elif part == "whole":
+    elif part in ("whole", "decays"):
         config.groups = WHOLE
         config.num_steps = 5_000
         config.train_fraction = 1.0
-        config.sweep = (("optimizer.weight_decay", WEIGHT_DECAYS),)
+        if part == "decays":
+            config.groups = ("S3",)
+            config.sweep = (("optimizer.weight_decay", WEIGHT_DECAYS),)
     else:
-        raise ValueError(f"{part!r} is no part of this study; use split, whole or a5")
+        raise ValueError(
+            f"{part!r} is no part of this study; use split, whole, decays or a5"
+        )
     return config
