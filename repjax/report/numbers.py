@@ -11,10 +11,13 @@ from repjax.statistics.significance import Significance
 
 def numbers(values: Any) -> Any:
     """Convert floats for JSON, which has no NaN and infinity: they become null."""
-    if np.ndim(values):
-        return [numbers(value) for value in values]
-    value = float(values)
-    return value if math.isfinite(value) else None
+    return _finite(np.asarray(values, float).tolist())
+
+
+def _finite(values: Any) -> Any:
+    if isinstance(values, list):
+        return [_finite(value) for value in values]
+    return values if math.isfinite(values) else None
 
 
 def share_numbers(share: Share) -> dict[str, Any]:

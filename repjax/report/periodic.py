@@ -69,14 +69,19 @@ def periodic_table(members: Sequence[Member]) -> tuple[Square, ...]:
         key = (member.order, member.results.group_name, member.results.irreps)
         groups.setdefault(key, []).append(member)
     return tuple(
-        replace(
-            _square(same, index),
-            by_story={member.name: _square([member], index) for member in same},
-        )
+        _with_stories(same, index)
         for (_, _, irreps), same in sorted(groups.items(), key=lambda item: item[0])
         for index, irrep in enumerate(irreps)
         if irrep != TRIVIAL
     )
+
+
+def _with_stories(members: Sequence[Member], index: int) -> Square:
+    """Return the square of one irrep, with that of each member, which may be alone."""
+    by_story = {member.name: _square([member], index) for member in members}
+    alone = len(members) == 1
+    square = by_story[members[0].name] if alone else _square(members, index)
+    return replace(square, by_story=by_story)
 
 
 def _square(members: Sequence[Member], index: int) -> Square:
