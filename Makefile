@@ -31,6 +31,7 @@ bench: tools ## Measure speed and memory into bench/; PUBLISHED=DIR: with the au
 	$(RUN) benchmarks/analysis.py --out=bench/analysis.json
 	$(RUN) benchmarks/scaling.py --out=bench/scaling.json --plot=bench/scaling.svg
 	$(RUN) benchmarks/startup.py --out=bench/startup.json
+	$(RUN) benchmarks/live_curves.py --out=bench/live_curves.json
 	$(RUN) benchmarks/breakdown.py --out=bench/breakdown.json
 	$(RUN) benchmarks/selection.py --out=bench/selection.json
 	$(RUN) benchmarks/accelerator.py --out=bench/accelerator.json

@@ -60,6 +60,8 @@ def test_a_folder_called_experiments_may_lie_anywhere(tmp_path):
 
 
 def test_loading_leaves_no_trace(tmp_path):
+    import experiments.base  # noqa: F401  (a test or a notebook may have done so)
+
     (tmp_path / "mine.py").write_text(MINE)
     modules, path = dict(sys.modules), list(sys.path)
     load_config(str(tmp_path / "mine.py"))

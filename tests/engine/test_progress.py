@@ -222,6 +222,8 @@ def test_live_display_fits_a_narrow_terminal(clock, width):
     _, *display = re.split(r"[\r\n]+", text)  # the first line wraps by itself
     assert max(map(len, display)) <= width
     assert "step 500/1,000" in " ".join(text.split())
+    (bar,) = (line for line in display if "━" in line)
+    assert not re.search(r"\d", bar)  # the numbers have a line to themselves
 
 
 def test_display_is_live_in_a_notebook_that_has_widgets(monkeypatch):
