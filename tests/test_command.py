@@ -1,10 +1,16 @@
 """The command `repjax` runs the programs of the package and nothing else."""
 
+import contextlib
+import fcntl
 import importlib.util
+import os
+import pty
 import re
 import signal
+import struct
 import subprocess
 import sys
+import termios
 import time
 from pathlib import Path
 
@@ -125,3 +131,31 @@ def test_an_interrupt_at_any_time_is_one_line(seconds):
     assert said == (
         ["repjax: interrupted; call again to go on"] if process.returncode else []
     )
+
+
+def test_ctrl_c_while_training_on_a_narrow_terminal_without_colour(tmp_path):
+    """The display ends, the cursor is back, a line says how to go on; code 75."""
+    pid, terminal = pty.fork()
+    if pid == 0:
+        os.chdir(ROOT)
+        os.environ |= {"NO_COLOR": "1", "TERM": "xterm", "JAX_NUM_CPU_DEVICES": "1"}
+        flags = ["--config=base", "--config.groups=S3", "--config.num_seeds=1"]
+        flags += ["--config.mlp.embed_dim=8", "--config.mlp.hidden_dim=8"]
+        program = [sys.executable, "-m", "repjax", "train", *flags]
+        os.execv(sys.executable, [*program, f"--workdir={tmp_path}"])
+    size = struct.pack("HHHH", 24, 50, 0, 0)
+    fcntl.ioctl(terminal, termios.TIOCSWINSZ, size)
+    shown, asked = b"", False
+    with contextlib.suppress(OSError):  # the terminal is closed
+        while data := os.read(terminal, 2**16):
+            shown += data
+            if not asked and b"train loss" in shown:
+                os.write(terminal, b"\x03")
+                asked = True
+    _, status = os.waitpid(pid, 0)
+    text = shown.decode()
+    assert os.waitstatus_to_exitcode(status) == 75, text[-2000:]
+    *_, last = text.split("\x1b[?25h")
+    assert re.search(r"repjax: stopped at step \d+ of S3_mlp; call again", last)
+    assert "Traceback" not in text
+    assert not re.search(r"\x1b\[[0-9;]*3[0-7]m", text)

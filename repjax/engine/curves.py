@@ -205,19 +205,23 @@ def statistics(metrics: Mapping[str, np.ndarray]) -> dict[str, float]:
         metrics: name → values by run; other metrics than `repjax.metrics.SCALARS` and
             `EXPLAINED` are ignored.
     """
-    shown = {
-        name: values[np.isfinite(values)]
-        for name in (*SCALARS, *EXPLAINED)
-        if (values := metrics.get(name)) is not None
+    known = [name for name in (*SCALARS, *EXPLAINED) if name in metrics]
+    if not known:
+        return {}
+    values = np.stack([metrics[name] for name in known]).astype(float)
+    values[~np.isfinite(values)] = np.nan
+    kept = ~np.isnan(values).all(axis=1)
+    known = [name for name, keep in zip(known, kept, strict=True) if keep]
+    values = values[kept]
+    blank = np.isnan(values).any()
+    # The functions that skip blanks take ten times as long.
+    mean, quantile = (np.nanmean, np.nanquantile) if blank else (np.mean, np.quantile)
+    levels = [mean(values, axis=1), *quantile(values, [*QUANTILES.values()], axis=1)]
+    return {
+        f"{name}/{what}": float(level[row])
+        for row, name in enumerate(known)
+        for what, level in zip(("mean", *QUANTILES), levels, strict=True)
     }
-    found = {}
-    for name, values in shown.items():
-        if values.size:
-            found[f"{name}/mean"] = float(values.mean())
-            levels = np.quantile(values, [*QUANTILES.values()])
-            for quantile, level in zip(QUANTILES, levels, strict=True):
-                found[f"{name}/{quantile}"] = float(level)
-    return found
 
 
 def counts(

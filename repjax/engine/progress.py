@@ -24,6 +24,9 @@ MOST_RUNS = 100
 MOST_CELLS = 300
 """Largest number of cells of a round that get a line each."""
 
+BESIDE_BAR = 80
+"""Narrowest terminal that has room for numbers beside the bar."""
+
 SECONDS_OF_RATE = 30.0
 """Window of the rate. Early steps are evaluated far more often than late ones, so a
 mean since the start would overestimate the time left by hours."""
@@ -314,9 +317,13 @@ class LiveProgress(PlainProgress):
         rows = Table.grid(padding=(0, 1))
         if status is not None:
             bar = ProgressBar(status.num_steps, status.step, width=24)
-            place = Table.grid(padding=(0, 1))
-            place.add_row(bar, status.place())
-            rows.add_row(place)
+            if self._console.width < BESIDE_BAR:
+                rows.add_row(bar)
+                rows.add_row(status.place())
+            else:
+                place = Table.grid(padding=(0, 1))
+                place.add_row(bar, status.place())
+                rows.add_row(place)
             rows.add_row(status.speed())
             rows.add_row(status.losses())
         return rows

@@ -10,6 +10,7 @@ from repjax.engine.progress import (
     LiveProgress,
     PlainProgress,
     Progress,
+    Together,
     build_progress,
     run_lines,
 )
@@ -209,6 +210,28 @@ def test_live_display_prints_key_irreps_under_its_last_state(clock):
     assert text.count("key irreps: none") == 4
 
 
+@pytest.mark.parametrize("width", [20, 40, 79])
+def test_live_display_fits_a_narrow_terminal(clock, width):
+    screen = io.StringIO()
+    console = Console(file=screen, force_terminal=True, width=width, height=24)
+    with LiveProgress(console, clock) as progress:
+        progress.start("S5_mlp", 4, 1_000, 0)
+        progress.update(500, LOSS)
+        progress.measure(MEASURED)
+    text = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", screen.getvalue())
+    _, *display = re.split(r"[\r\n]+", text)  # the first line wraps by itself
+    assert max(map(len, display)) <= width
+    assert "step 500/1,000" in " ".join(text.split())
+
+
+def test_display_is_live_in_a_notebook_that_has_widgets(monkeypatch):
+    notebook = Console(file=io.StringIO(), force_jupyter=True)
+    monkeypatch.setattr("repjax.engine.progress.find_spec", lambda name: name)
+    assert type(build_progress(notebook)) is LiveProgress
+    monkeypatch.setattr("repjax.engine.progress.find_spec", lambda name: None)
+    assert type(build_progress(notebook)) is PlainProgress
+
+
 def test_display_follows_what_stdout_is():
     assert type(build_progress(Console(file=io.StringIO()))) is PlainProgress
     # Colours forced upon a pipe make no terminal of it.
@@ -218,6 +241,22 @@ def test_display_follows_what_stdout_is():
     screen.isatty = lambda: True
     on_terminal = Console(file=screen, force_terminal=True, _environ={"TERM": "xterm"})
     assert type(build_progress(on_terminal)) is LiveProgress
+
+
+def test_several_receivers_get_the_same_reports(clock):
+    screens = [io.StringIO(), io.StringIO()]
+    plain = [PlainProgress(Console(file=s, width=80), clock) for s in screens]
+    with Together(plain) as progress:
+        progress.prepare([make_cell()])
+        progress.start("S5_mlp", 4, 100, 0)
+        progress.update(1, LOSS)
+        progress.measure(MEASURED)
+        progress.finish([make_results()])
+        progress.start("S4_mlp", 4, 100, 0)
+        progress.update(7, LOSS)
+    one, other = (screen.getvalue() for screen in screens)
+    assert one == other
+    assert "generalised 2/4" in one and one.count("step 7/100") == 1
 
 
 def test_no_progress_says_nothing(capsys):
