@@ -78,7 +78,7 @@ def _rows(axes: Axes) -> Iterator[Row]:
             yield _series(collection), *_at(axes, x, low), _short(high), ""
     for image in axes.images:
         for (row, column), value in np.ndenumerate(np.asarray(image.get_array())):
-            yield "", str(column), str(row), "", _short(value)
+            yield "", str(column), str(row), "", _short(float(value))
     for text in axes.texts:
         if text.get_transform() == axes.transData:
             x, y = text.get_position()

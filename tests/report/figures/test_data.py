@@ -78,6 +78,8 @@ def test_numbers_written_in_a_figure_are_in_its_data():
 def test_images_have_a_row_for_each_pixel():
     story = tell(make_curves())
     parts = make_anatomy(story.results)
+    single = {i: x.astype(np.float32) for i, x in parts.logit_maps.items()}
+    parts = replace(parts, logit_maps=single)
     story = replace(story, anatomies={0: parts})
     rows = table(anatomy.logit_maps, story, parts)
     assert len(rows) == 16 * len(parts.logit_maps)  # and no colour scale
