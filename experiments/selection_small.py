@@ -8,7 +8,7 @@ Command: python -m repjax.main --config=experiments/selection_small.py --workdir
 Cost: 37 + 3 + 3 + 44 minutes on 2 cores, announced.
 Result: being measured.
 With --config=experiments/selection_small.py:whole S3, D4 and Q8 on their whole tables,
-with :decays S3 over five weight decays, with :a5 200 seeds of A5 at the quickstart's
+with :decays S3 over ten weight decays, with :a5 200 seeds of A5 at the quickstart's
 settings.
 """
 
@@ -20,6 +20,8 @@ GROUPS = ("D10", "D11", "C23", "S4", "C3^3", "D12", "Dic6")
 """Of order 20 to 27; the last two have equal character tables."""
 
 WEIGHT_DECAYS = (0.25, 0.5, 1.0, 2.0, 4.0)
+STRONG = (8.0, 12.0, 16.0, 20.0, 24.0)
+"""Decays at which S3 loses one irrep after the other."""
 
 WHOLE = ("S3", "D4", "Q8")
 """Too small to generalise from a part of their table."""
@@ -55,7 +57,7 @@ def get_config(part: str = "split") -> ConfigDict:
         config.train_fraction = 1.0
         if part == "decays":
             config.groups = ("S3",)
-            config.sweep = (("optimizer.weight_decay", WEIGHT_DECAYS),)
+            config.sweep = (("optimizer.weight_decay", WEIGHT_DECAYS + STRONG),)
     else:
         raise ValueError(
             f"{part!r} is no part of this study; use split, whole, decays or a5"
