@@ -118,7 +118,7 @@ def _device_of_peers() -> str | None:
     """Return torch's name of the device of the peers; None, with a reason, if none."""
     reason = None
     if find_spec("torch") is None:
-        reason = "pip install -e '.[torch]'"
+        reason = "pip install 'repjax[torch]'"
     elif jax.default_backend() == "cpu":
         return "cpu"
     else:

@@ -5,6 +5,7 @@ comes at once, and Ctrl-C during the imports of a program ends it without a trac
 """
 
 import difflib
+import os
 import runpy
 import signal
 import sys
@@ -31,10 +32,6 @@ COMMANDS = {
 _BAD_INPUT, _STOPPED = 2, 75  # as in command_line, which takes 0.3 s to import
 
 
-class _Interrupted(BaseException):
-    """A signal arrived before a program handles it; see `command_line.Interrupted`."""
-
-
 def main() -> None:
     """Run the sub-command that the command line names."""
     handled = (signal.SIGINT, signal.SIGTERM)
@@ -43,18 +40,19 @@ def main() -> None:
     try:
         with forgiving_output():
             code = _run(sys.argv[1:])
-    except _Interrupted:
-        print("repjax: interrupted; call again to go on", file=sys.stderr)
-        code = _STOPPED
     finally:
-        # What remains is to leave: a signal now ends the process without a message.
-        for number in handled:
-            signal.signal(number, signal.SIG_DFL)
+        for number in handled:  # all is done: only Python is left to end
+            signal.signal(number, signal.SIG_IGN)
     sys.exit(code)
 
 
 def _interrupt(_number: int, _frame: Any) -> NoReturn:
-    raise _Interrupted
+    """Leave at once: programs handle signals as soon as there is something to save.
+
+    An exception would be lost where an import runs a callback, as of the collector.
+    """
+    os.write(2, b"repjax: interrupted; call again to go on\n")
+    os._exit(_STOPPED)
 
 
 def _run(arguments: Sequence[str]) -> int:

@@ -133,18 +133,30 @@ def test_an_interrupt_at_any_time_is_one_line(seconds):
     )
 
 
+IN_TERMINAL = (  # so that Ctrl-C there is a signal here
+    "import fcntl, os, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); "
+    "os.execv(sys.argv[1], sys.argv[1:])"
+)
+
+
 def test_ctrl_c_while_training_on_a_narrow_terminal_without_colour(tmp_path):
     """The display ends, the cursor is back, a line says how to go on; code 75."""
-    pid, terminal = pty.fork()
-    if pid == 0:
-        os.chdir(ROOT)
-        os.environ |= {"NO_COLOR": "1", "TERM": "xterm", "JAX_NUM_CPU_DEVICES": "1"}
-        flags = ["--config=base", "--config.groups=S3", "--config.num_seeds=1"]
-        flags += ["--config.mlp.embed_dim=8", "--config.mlp.hidden_dim=8"]
-        program = [sys.executable, "-m", "repjax", "train", *flags]
-        os.execv(sys.executable, [*program, f"--workdir={tmp_path}"])
+    terminal, inside = pty.openpty()
     size = struct.pack("HHHH", 24, 50, 0, 0)
     fcntl.ioctl(terminal, termios.TIOCSWINSZ, size)
+    flags = ["--config=base", "--config.groups=S3", "--config.num_seeds=1"]
+    flags += ["--config.mlp.embed_dim=8", "--config.mlp.hidden_dim=8"]
+    program = [sys.executable, "-m", "repjax", "train", *flags]
+    process = subprocess.Popen(
+        [sys.executable, "-c", IN_TERMINAL, *program, f"--workdir={tmp_path}"],
+        stdin=inside,
+        stdout=inside,
+        stderr=inside,
+        cwd=ROOT,
+        env=os.environ | {"NO_COLOR": "1", "TERM": "xterm", "JAX_NUM_CPU_DEVICES": "1"},
+        start_new_session=True,
+    )
+    os.close(inside)
     shown, asked = b"", False
     with contextlib.suppress(OSError):  # the terminal is closed
         while data := os.read(terminal, 2**16):
@@ -152,9 +164,9 @@ def test_ctrl_c_while_training_on_a_narrow_terminal_without_colour(tmp_path):
             if not asked and b"train loss" in shown:
                 os.write(terminal, b"\x03")
                 asked = True
-    _, status = os.waitpid(pid, 0)
+    os.close(terminal)
     text = shown.decode()
-    assert os.waitstatus_to_exitcode(status) == 75, text[-2000:]
+    assert process.wait() == 75, text[-2000:]
     *_, last = text.split("\x1b[?25h")
     assert re.search(r"repjax: stopped at step \d+ of S3_mlp; call again", last)
     assert "Traceback" not in text

@@ -196,5 +196,5 @@ def test_bad_input_is_one_line(trained, tmp_path, capsys, monkeypatch):
     assert "holds no cells" in nothing
     monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
     line = refusal(capsys, workdir, f"--out={tmp_path / 'a'}")
-    assert "pyarrow is not installed" in line and ".[dataset]" in line
+    assert "pyarrow is not installed" in line and "'repjax[dataset]'" in line
     assert not (tmp_path / "a").exists()

@@ -97,7 +97,7 @@ def require_pyarrow() -> None:
     if importlib.util.find_spec("pyarrow") is None:
         raise ConfigError(
             "pyarrow is not installed, but needed to write Parquet files; "
-            "use pip install -e '.[dataset]'"
+            "use pip install 'repjax[dataset]'"
         )
 
 

@@ -165,7 +165,7 @@ def commutators(
     """Return the derived subgroup of a subgroup, both as masks of elements.
 
     The commutators of generators with all elements generate a normal subgroup, since
-    x[a, b]x⁻¹ = [xa, b][x, b]⁻¹, and modulo it the generators are central.
+    `x[a, b]x⁻¹ = [xa, b][x, b]⁻¹`, and modulo it the generators are central.
     """
     elements = np.flatnonzero(members)
     found = np.zeros(group.order, bool)

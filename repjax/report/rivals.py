@@ -268,7 +268,7 @@ def _without_subgroups(story: Story) -> Table:
     if sizes.ndim == 2:
         orders = values_of(story, "subgroup_order")[0]
         by_size = np.argsort(-np.median(sizes, axis=0), kind="stable")
-        for k in by_size[:MAX_CLASSES]:
+        for k in by_size[:MAX_CLASSES].tolist():
             uses = sizes[:, k] > 0
             if uses.any():
                 rows.append(
