@@ -7,7 +7,6 @@ that differ only in their seed are one cell, even from different workdirs. Needs
 extra `dataset`.
 """
 
-import importlib.util
 import platform
 import sys
 from collections.abc import Sequence
@@ -24,6 +23,7 @@ from repjax.dataset.card import Origin, card
 from repjax.dataset.columns import FILES
 from repjax.dataset.measures import ENERGIES
 from repjax.dataset.rows import GroupFacts, Part, rows
+from repjax.extras import require
 from repjax.groups import Group
 from repjax.groups.facts import irrep_facts
 from repjax.groups.identify import identify
@@ -56,7 +56,7 @@ def main() -> None:
     """Write the files of a dataset from trajectories and checkpoints."""
     if not _WORKDIRS.value:
         raise ConfigError("--workdir: missing; use a directory that was trained in")
-    require_pyarrow()
+    require("pyarrow", "dataset", "--out")
     # Sorted: the order of the flags shall not matter, even where a seed is repeated.
     workdirs = [as_path(name) for name in sorted({*_WORKDIRS.value})]
     directories = cell_directories(workdirs)
@@ -90,15 +90,6 @@ def main() -> None:
     )
     num_rows = write_dataset(build_parts(cells), origin, out)
     print(f"repjax: {num_rows['runs']} runs in {out}")
-
-
-def require_pyarrow() -> None:
-    """Raise `ConfigError` if pyarrow is not installed."""
-    if importlib.util.find_spec("pyarrow") is None:
-        raise ConfigError(
-            "pyarrow is not installed, but needed to write Parquet files; "
-            "use pip install 'repjax[dataset]'"
-        )
 
 
 def directory_of_dataset(name: str | None) -> Path:
