@@ -95,7 +95,7 @@ TABLES_OF_RUNS = (
 SETTINGS = ("config", "cell", "settings", "flags")
 
 ONLY_IN = {
-    "vmap": "engine.ensemble",
+    "vmap": "engine.turns",
     "shard_map": "engine.ensemble",
     "Mesh": "engine.ensemble",
     "make_mesh": "engine.ensemble",
@@ -290,7 +290,7 @@ def test_module_does_not_load_jax(module):
         ("engine.train", "import orbax.checkpoint as ocp", "only checkpoint"),
         ("settings.sweep", "from experiments import base", "which are the user's"),
         ("training.step", "from __future__ import annotations", "a string"),
-        ("analysis.passes", "y = jax.vmap(f)(x)", "vmap belongs in engine.ensemble"),
+        ("analysis.passes", "y = jax.vmap(f)(x)", "vmap belongs in engine.turns"),
         ("engine.train", "from jax.sharding import Mesh as M", "Mesh belongs in"),
         ("engine.ensemble", "jax.pmap(f)", "pmap belongs in no file"),
         ("training.step", "def f(x: Float[Array, 'run pair']): ...", "run axis"),
@@ -309,7 +309,7 @@ def test_fault_is_found(part, source, fault):
         ("engine.train", "from repjax.engine.ensemble import Ensemble"),
         ("engine.manifest", "from repjax import __version__"),
         ("storage.checkpoint", "import orbax.checkpoint as ocp"),
-        ("engine.ensemble", "jax.shard_map(jax.vmap(f), mesh=Mesh(d, ('run',)))"),
+        ("engine.ensemble", "jax.shard_map(f, mesh=Mesh(d, ('run',)))"),
         ("storage.results", "def f(x: Float[np.ndarray, 'run evaluation']): ..."),
         ("settings.config", "stored.get(key), os.environ.get('HOME', '')"),
     ],

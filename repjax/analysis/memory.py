@@ -6,9 +6,17 @@ _CPU_BLOCK_ELEMENTS = 2**16
 All metrics of an S5 MLP take 76 ms with it, 97 ms with 2**18, 136 ms with 2**21."""
 
 _BLOCK_ELEMENTS = 2**21
-"""The same on accelerators: 8 MB, 64 MB for the eight runs evaluated together.
+"""The same on accelerators: 8 MB, 2,880 pairs × 720 logits for S6.
 
-A GPU needs 14 µs to read those, several times as long as a launch. Not measured.
+Their product has 126 tiles of 128 × 128, one for each multiprocessor of an H200 (132),
+so that a single network fills it. Reasoned from sizes, not measured.
+"""
+
+_TOGETHER_ELEMENTS = 2**24
+"""Floats in the blocks of all networks that an accelerator evaluates together: 64 MB.
+
+A GPU needs 14 µs to read those, several times as long as a launch. All pairs of a small
+group are less than a block, and more of its networks go together: 8 of S6, 36 of A5.
 """
 
 _TABLE_ELEMENTS = 2**24
@@ -30,6 +38,11 @@ def rows_at_once(order: int, width: int, on_cpu: bool) -> int:
     return min(order, max(1, elements // (order * max(order, width))))
 
 
+def networks_at_once(order: int, width: int) -> int:
+    """Return how many networks an accelerator evaluates together; a CPU takes one."""
+    return max(1, _TOGETHER_ELEMENTS // _floats_of_block(order, width, on_cpu=False))
+
+
 def irreps_at_once(order: int, num_irreps: int) -> int:
     """Return how many irreps are ablated in one batch; all batches are equal."""
     turns = -(-num_irreps // max(1, _TABLE_ELEMENTS // order**2))
@@ -43,5 +56,8 @@ def floats_of_evaluation(order: int, num_irreps: int, width: int, on_cpu: bool) 
     of ρ(ab)), other n × n tables, and blocks of pairs.
     """
     tables = 10 + 4 * irreps_at_once(order, num_irreps)
-    block = rows_at_once(order, width, on_cpu) * order * max(order, width)
-    return tables * order**2 + 24 * block
+    return tables * order**2 + 24 * _floats_of_block(order, width, on_cpu)
+
+
+def _floats_of_block(order: int, width: int, on_cpu: bool) -> int:
+    return rows_at_once(order, width, on_cpu) * order * max(order, width)

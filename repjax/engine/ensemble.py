@@ -8,9 +8,9 @@ share a run only if a CPU has more cores than runs and steps are long.
 """
 
 import copy
-import dataclasses
-from collections.abc import Callable, Collection, Iterable, Sequence
-from functools import cached_property
+from collections.abc import Callable, Collection, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property, partial
 from typing import Any
 
 import jax
@@ -21,18 +21,20 @@ from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 from repjax.analysis.basis import build_basis, pad_irreps
 from repjax.analysis.evaluate import evaluate
 from repjax.engine import backend, precision
+from repjax.engine.jitted import Jitted
 from repjax.engine.placement import Frame, bases_of, frame_of, num_pairs_of, plan_for
-from repjax.engine.plan import EVALUATIONS_AT_ONCE
+from repjax.engine.run_data import run_data
+from repjax.engine.turns import in_batches, in_turn
 from repjax.groups import build_group
 from repjax.metrics import COUNTS, IN_TABLES, PER_IRREP
 from repjax.models import build_model
 from repjax.settings.config import CellConfig, shape_of
 from repjax.storage import hosts
 from repjax.training.blocks import Blocks
-from repjax.training.optim import AdamW, build_optimizer
-from repjax.training.state import RunData, RunState
+from repjax.training.optim import build_optimizer
+from repjax.training.state import RunState
 from repjax.training.step import init_run, train_steps
-from repjax.typing import Array, Int
+from repjax.typing import Array
 
 ROOT_SEED = 0
 """Run `seed` has the key fold_in(key(ROOT_SEED), seed), in any company of runs."""
@@ -129,6 +131,27 @@ class Ensemble:
         # Turns that each device takes, `at_once` runs at a time.
         self._turns = -(-held // self.plan.at_once).astype(np.int32)
 
+    def start_compiling(self) -> None:
+        """Begin to compile, in threads, all that training needs besides `init`.
+
+        Otherwise a program is compiled when it is first called. On several hosts it is,
+        so that all compile in the same order.
+        """
+        if jax.process_count() > 1:
+            return
+        sharding = NamedSharding(self.mesh, _BY_RUN)
+        state = jax.tree.map(
+            lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=sharding),
+            jax.eval_shape(self._init.function, self._data),
+        )
+        threads = ThreadPoolExecutor()
+        training = self._data, self._bases.labels, self._turns, jnp.int32(0)
+        self._train.start(threads, state, *training)
+        measuring = self._data.basis, self._turns, self._bases
+        for program in (self._evaluate_tables, self._evaluate_rest):
+            program.start(threads, state, *measuring)
+        threads.shutdown(wait=False)
+
     def init(self) -> RunState:
         """Return every run at step 0."""
         return self._init(self._data)
@@ -218,7 +241,7 @@ class Ensemble:
 
     def abstract(self) -> RunState:
         """Return shapes and types of a fetched state."""
-        wide = jax.eval_shape(self._init, self._data)
+        wide = jax.eval_shape(self._init.function, self._data)
         pairs = wide.train_pairs
         wide = wide.replace(
             train_pairs=jax.ShapeDtypeStruct((self.width, self.num_pairs), pairs.dtype)
@@ -228,7 +251,7 @@ class Ensemble:
         )
 
     @cached_property
-    def _init(self) -> Callable[[RunData], RunState]:
+    def _init(self) -> Jitted:
         def init(data):
             key = jax.random.fold_in(jax.random.key(ROOT_SEED), data.seed)
             model = self.model.clone(**data.initial)
@@ -243,7 +266,7 @@ class Ensemble:
         )
 
     @cached_property
-    def _train(self) -> Callable[..., tuple[RunState, Array]]:
+    def _train(self) -> Jitted:
         at_once = self.plan.at_once
         blocks = Blocks(
             size=self.plan.block,
@@ -264,8 +287,8 @@ class Ensemble:
                 fixed = self.model, optimizer, of_pairs, blocks, steps_a_turn
                 return train_steps(state, num_steps, *fixed)
 
-            batched = _alone(one) if at_once == 1 else jax.vmap(one)
-            return _in_turn(batched, (states, data), num_turns[0], at_once)
+            batched = partial(in_batches, one, size=at_once)
+            return in_turn(batched, (states, data), num_turns[0], at_once)
 
         return self._compile(
             train,
@@ -276,22 +299,20 @@ class Ensemble:
         )
 
     @cached_property
-    def _evaluate_tables(self) -> Callable[..., dict[str, Array]]:
+    def _evaluate_tables(self) -> Jitted:
         # Evaluating takes less time than compiling.
         return self._evaluation(IN_TABLES, compiler_options=backend.hasty_options())
 
     @cached_property
-    def _evaluate_rest(self) -> Callable[..., dict[str, Array]]:
+    def _evaluate_rest(self) -> Jitted:
         return self._evaluation(_REST)
 
-    def _evaluation(
-        self, names: Collection[str], **jit_options
-    ) -> Callable[..., dict[str, Array]]:
+    def _evaluation(self, names: Collection[str], **jit_options) -> Jitted:
         """Return the program for these metrics; XLA drops what only others need.
 
         Always in full float32, so that metrics do not depend on training's precision.
         """
-        at_once = self.plan.at_once
+        at_once, evaluated = self.plan.at_once, self.plan.evaluated
 
         def evaluate_all(states, index, num_turns, bases):
             def one(run):
@@ -301,11 +322,10 @@ class Ensemble:
                 metrics["trained_steps"] = state.step.astype(jnp.float32)
                 return {name: metrics[name] for name in names}
 
-            def some(runs):
-                return jax.lax.map(one, runs, batch_size=EVALUATIONS_AT_ONCE)
+            def batched(runs):
+                return in_batches(one, runs, evaluated)
 
-            batched = _alone(one) if at_once == 1 else some
-            return _in_turn(batched, (states, index), num_turns[0], at_once)
+            return in_turn(batched, (states, index), num_turns[0], at_once)
 
         specs = (_BY_RUN, _BY_RUN, _BY_RUN, _SAME)
         return self._compile(evaluate_all, specs, **jit_options)
@@ -316,7 +336,7 @@ class Ensemble:
         in_specs: tuple,
         matmul_precision: str = "highest",
         **jit_options,
-    ) -> Callable:
+    ) -> Jitted:
         """Compile for all devices; only devices that share a run communicate."""
         sharded = jax.shard_map(
             function,
@@ -330,65 +350,4 @@ class Ensemble:
             with jax.default_matmul_precision(matmul_precision):
                 return sharded(*arguments)
 
-        return jax.jit(with_precision, **jit_options)
-
-
-def run_data(cells: Sequence[CellConfig]) -> RunData:
-    """Return the data of the runs of some cells: seeds, optimisers, basis indices."""
-    index = {basis: i for i, basis in enumerate(bases_of(cells))}
-    runs = [len(cell.seeds) for cell in cells]
-
-    def each(values: Iterable[Any], dtype: Any = np.float32) -> np.ndarray:
-        return np.repeat(np.array([*values], dtype), runs)
-
-    def by_name(settings: Sequence[dict[str, float]]) -> dict[str, np.ndarray]:
-        return {name: each(one[name] for one in settings) for name in settings[0]}
-
-    return RunData(
-        seed=np.concatenate([np.array(cell.seeds, np.uint32) for cell in cells]),
-        num_pairs=each(map(num_pairs_of, cells), np.int32),
-        optimizer=AdamW(
-            **by_name([dataclasses.asdict(cell.optimizer) for cell in cells])
-        ),
-        initial=by_name([cell.sizes.initial() for cell in cells]),
-        basis=each((index[cell.group, cell.task] for cell in cells), np.int32),
-    )
-
-
-def _in_turn(
-    batched: Callable, runs: Any, num_turns: Int[Array, ""], at_once: int
-) -> Any:
-    """Apply `batched` to `at_once` runs at a time, in the first `num_turns` turns.
-
-    `num_turns` is an operand, so padding takes no turn and one run is compiled like
-    many (see `make_plan`).
-    """
-
-    def take(turn):
-        return jax.tree.map(
-            lambda x: jax.lax.dynamic_slice_in_dim(x, turn * at_once, at_once), runs
-        )
-
-    def one_turn(turn, results):
-        return jax.tree.map(
-            lambda all_, some: jax.lax.dynamic_update_slice_in_dim(
-                all_, some, turn * at_once, 0
-            ),
-            results,
-            batched(take(turn)),
-        )
-
-    width = jax.tree.leaves(runs)[0].shape[0]
-    some = jax.eval_shape(lambda: batched(take(0)))
-    empty = jax.tree.map(lambda x: jnp.zeros((width, *x.shape[1:]), x.dtype), some)
-    return jax.lax.fori_loop(0, num_turns, one_turn, empty)
-
-
-def _alone(function: Callable) -> Callable:
-    """Return `jax.vmap(function)` for one run, without the cost of batching."""
-
-    def of_one(runs):
-        result = function(jax.tree.map(lambda x: x[0], runs))
-        return jax.tree.map(lambda x: x[None], result)
-
-    return of_one
+        return Jitted(jax.jit(with_precision, **jit_options))

@@ -57,6 +57,10 @@ class Parts:
             part.num_pairs, part.num_irreps = num_pairs, self.num_irreps
         self.model = first.model
 
+    def start_compiling(self) -> None:
+        """Begin to compile, in threads, the programs that all parts share."""
+        self._ensembles[0].start_compiling()
+
     def init(self) -> PartStates:
         """Return every run at step 0."""
         return [part.fetch(part.init()) for part in self._ensembles]

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 
-from repjax.analysis.memory import floats_of_evaluation
+from repjax.analysis.memory import floats_of_evaluation, networks_at_once
 from repjax.groups import build_group
 from repjax.settings.architectures import ARCHITECTURES
 from repjax.settings.config import CellConfig
@@ -62,9 +62,6 @@ there and 20 % of a step of S5, which is therefore not divided.
 DIVIDED_FROM = 5e10
 """Least operations, over all pairs, of a divided step; S6 MLP: 3e11, S5 MLP: 1e9."""
 
-EVALUATIONS_AT_ONCE = 8
-"""Largest number of runs evaluated together; each needs a few blocks of 8 MB."""
-
 _FLOAT = 4
 
 _PIECE = 32
@@ -81,6 +78,7 @@ class Plan:
         devices: devices over which the runs of a part are spread.
         slots: runs that the program on each device holds, padding included.
         at_once: runs on a device that are trained together; the others take turns.
+        evaluated: runs on a device, of those in turn, that are evaluated together.
         block: training pairs whose activations exist at once, for each run.
         skips_empty: whether blocks have a fixed size and those of padding are skipped.
         lists_pairs: whether a step has lists of the pairs of each element.
@@ -95,6 +93,7 @@ class Plan:
     devices: int
     slots: int
     at_once: int
+    evaluated: int
     block: int
     skips_empty: bool
     lists_pairs: bool
@@ -243,12 +242,14 @@ def _layout_of_part(
     while True:
         turns = max(-(-per_device // at_once), 2 if on_cpu else 1)
         slots = turns * at_once
-        # The states before and after a chunk, on CPUs also the copy to save, and the
-        # memory of one turn.
         lists_pairs = on_gpu and order >= LISTED_FROM and num_pairs <= block
-        needed = (3 if on_cpu else 2) * slots * state_bytes(cell) + max(
+        # The states before and after a chunk, on CPUs also the copy to save.
+        resting = (3 if on_cpu else 2) * slots * state_bytes(cell)
+        free = math.inf if memory is None else USABLE * memory - resting
+        evaluated = _evaluated_at_once(cell, at_once, on_cpu, free)
+        needed = resting + max(
             at_once * step_bytes(cell, block, lists_pairs),
-            min(at_once, EVALUATIONS_AT_ONCE) * evaluation_bytes(cell, on_cpu),
+            evaluated * evaluation_bytes(cell, on_cpu),
         )
         plan = Plan(
             runs=runs,
@@ -256,6 +257,7 @@ def _layout_of_part(
             devices=devices,
             slots=slots,
             at_once=at_once,
+            evaluated=evaluated,
             block=block,
             skips_empty=on_cpu,
             lists_pairs=lists_pairs,
@@ -278,6 +280,18 @@ def _layout_of_part(
             per_device = -(-runs * sharing // devices)
         else:
             return plan
+
+
+def _evaluated_at_once(
+    cell: CellConfig, at_once: int, on_cpu: bool, free: float
+) -> int:
+    """Return the runs to evaluate together, in batches of nearly equal size."""
+    if on_cpu:
+        return 1
+    order, width = build_group(cell.group).order, cell.sizes.num_neurons
+    most = min(networks_at_once(order, width), free // evaluation_bytes(cell, on_cpu))
+    batches = math.ceil(at_once / max(1, most))
+    return math.ceil(at_once / batches)
 
 
 def _cpu_block(order: int) -> int:

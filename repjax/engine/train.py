@@ -224,6 +224,7 @@ def _loop(
     those of an uncut run.
     """
     cell, steps = current.cells[0], steps_of(current)
+    ensemble.start_compiling()
     state, metrics, step = restore(ensemble, checkpoints, len(steps))
     due = int(np.searchsorted(steps, step))
     if due < len(steps) and np.isfinite(metrics["trained_steps"][:, due]).all():

@@ -200,6 +200,8 @@ def test_what_exists_at_once_is_bounded():
             rows = memory.rows_at_once(order, width, on_cpu)
             assert 1 <= rows <= order
             assert rows == 1 or rows * order * max(order, width) <= most
+        together = memory.networks_at_once(order, width) * rows * order
+        assert together * max(order, width) <= max(2**24, order * max(order, width))
         for num_irreps in (1, 11, order // 2 + 1):
             at_once = memory.irreps_at_once(order, num_irreps)
             assert 1 <= at_once <= num_irreps

@@ -43,15 +43,15 @@ def laid_out(monkeypatch, on_gpu: bool, lists: bool = True) -> None:
 
 def programs(ensemble):
     """A call that traces each program, by its name."""
-    state = jax.eval_shape(ensemble._init, ensemble._data)
+    state = jax.eval_shape(ensemble._init.function, ensemble._data)
     data, bases, turns = ensemble._data, ensemble._bases, ensemble._turns
     measured = state, data.basis, turns, bases
     training = state, data, bases.labels, turns, np.int32(3)
     return {
-        "init": partial(ensemble._init.trace, data),
-        "train": partial(ensemble._train.trace, *training),
-        "tables": partial(ensemble._evaluate_tables.trace, *measured),
-        "rest": partial(ensemble._evaluate_rest.trace, *measured),
+        "init": partial(ensemble._init.function.trace, data),
+        "train": partial(ensemble._train.function.trace, *training),
+        "tables": partial(ensemble._evaluate_tables.function.trace, *measured),
+        "rest": partial(ensemble._evaluate_rest.function.trace, *measured),
     }
 
 
@@ -92,14 +92,19 @@ def on_cpu(request):
 
 @pytest.mark.parametrize("lists", [False, True])
 def test_an_accelerators_branches_give_a_cpus_numbers(monkeypatch, on_cpu, lists):
-    """One-hot products or lists, one block, batches of runs, two steps a turn."""
+    """One-hot products or lists, one block, batches of runs, two steps a turn.
+
+    Of the three runs two are evaluated together, then the third one.
+    """
     architecture, expected, metrics = on_cpu
     laid_out(monkeypatch, on_gpu=True, lists=lists)
+    monkeypatch.setattr(plan, "networks_at_once", lambda order, width: 2)
     monkeypatch.setattr(
         jax.lax, "platform_dependent", lambda *given, cpu, default: default(*given)
     )
     ensemble, state, found = trained(architecture)
     assert ensemble.plan.at_once == 3 and ensemble.plan.steps_a_turn == 2
+    assert ensemble.plan.evaluated == 2
     chex.assert_trees_all_close(found, expected, rtol=1e-3, atol=1e-4)
     if not lists:  # measuring needs none
         measured = in_tables(ensemble, state)

@@ -141,7 +141,7 @@ def test_one_compilation_per_cell(monkeypatch):
         state, _ = ensemble.train(state, num_steps)
     state, _ = ensemble.train(ensemble.place(ensemble.fetch(state)), 3)
     assert len(traces) == after_first
-    assert ensemble._train._cache_size() == 1
+    assert ensemble._train.function._cache_size() == 1
 
 
 def test_the_state_is_donated():
@@ -153,7 +153,7 @@ def test_the_state_is_donated():
 
 def lowered(ensemble):
     data, labels = ensemble._data, ensemble._bases.labels
-    return ensemble._train.lower(
+    return ensemble._train.function.lower(
         ensemble.init(), data, labels, ensemble._turns, np.int32(3)
     )
 
@@ -183,7 +183,26 @@ def test_only_training_takes_the_precision_that_was_asked_for():
     state = ensemble.init()
     training = lowered(ensemble).as_text()
     index, bases = ensemble._data.basis, ensemble._bases
-    rest = ensemble._evaluate_rest.lower(state, index, ensemble._turns, bases)
+    rest = ensemble._evaluate_rest.function.lower(state, index, ensemble._turns, bases)
     measuring = rest.as_text()
     assert "precision = [DEFAULT, DEFAULT]" in training and "HIGHEST" not in training
     assert "precision = [HIGHEST, HIGHEST]" in measuring and "DEFAULT" not in measuring
+
+
+@pytest.mark.parametrize("changes", [{}, {"runs_per_device": 2}])
+def test_programs_compiled_in_threads_give_the_same_bits(changes):
+    """Restored as well as started, since both come with other arrays."""
+
+    def trained(in_threads):
+        ensemble = Ensemble([tiny_cell(num_seeds=5, **changes)])
+        if in_threads:
+            ensemble.start_compiling()
+        state, _ = ensemble.train(ensemble.init(), 3)
+        state, loss = ensemble.train(ensemble.place(ensemble.fetch(state)), 4)
+        compiled_once = ensemble._train.function._cache_size()
+        return ensemble.fetch((state, loss)), ensemble.evaluate(state), compiled_once
+
+    *found, late = trained(in_threads=True)
+    *expected, early = trained(in_threads=False)
+    chex.assert_trees_all_equal(found, expected)
+    assert (late, early) == (0, 1)

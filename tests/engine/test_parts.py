@@ -50,7 +50,7 @@ def test_parts_share_one_program(devices):
     for part in parts:
         part.train(part.init(), 1)
         assert part._train is parts[0]._train and part._init is parts[0]._init
-    assert parts[0]._train._cache_size() == 1
+    assert parts[0]._train.function._cache_size() == 1
 
 
 def test_what_is_fetched_can_be_placed_in_other_parts(whole, devices):

@@ -139,8 +139,8 @@ def test_the_user_knows_better():
     for on_cpu in (True, False):
         plan = make_plan(cell, 1, on_cpu, 16 * GIB)
         assert (plan.at_once, plan.slots) == (4, 12)
-    with pytest.raises(ConfigError, match=r"runs_per_device: 90 .* 90 runs at once"):
-        make_plan(paper_cell("S5", "mlp", 90, runs_per_device=90), 1, False, GIB)
+    with pytest.raises(ConfigError, match=r"runs_per_device: 99 .* 99 runs at once"):
+        make_plan(paper_cell("S5", "mlp", 99, runs_per_device=99), 1, False, GIB)
     many = paper_cell("S5", "mlp", 1000, runs_per_device=2)
     with pytest.raises(ConfigError, match="num_seeds: 1000 runs of S5_mlp need"):
         make_plan(many, 1, True, GIB)
@@ -175,7 +175,7 @@ def test_sizes_are_those_of_the_compiled_step(group, architecture, runs_per_devi
     cell = paper_cell(group, architecture, 2, runs_per_device=runs_per_device)
     ensemble = Ensemble([cell], jax.devices()[:1])
     labels = ensemble._bases.labels
-    lowered = ensemble._train.lower(
+    lowered = ensemble._train.function.lower(
         ensemble.init(), ensemble._data, labels, ensemble._turns, 1
     )
     sizes = lowered.compile().memory_analysis()
@@ -184,3 +184,27 @@ def test_sizes_are_those_of_the_compiled_step(group, architecture, runs_per_devi
     block = ensemble.plan.block
     needed = state + ensemble.plan.at_once * step_bytes(cell, block)
     assert needed / 4 < sizes.temp_size_in_bytes < needed
+
+
+@pytest.mark.parametrize(
+    ("group", "runs", "memory", "evaluated"),
+    [
+        ("S6", 4, 139, 4),
+        ("S6", 9, 139, 5),  # in two batches, of which one is padded
+        ("A5", 20, 139, 20),
+        ("A5", 1000, 139, 36),
+    ],
+)
+def test_small_groups_have_more_runs_evaluated_together(group, runs, memory, evaluated):
+    cell = paper_cell(group, "mlp", runs)
+    plan = make_plan(cell, 1, False, memory * GIB)
+    assert plan.evaluated == evaluated and plan.at_once == runs
+    assert plan.device_bytes <= 0.8 * memory * GIB
+    assert make_plan(cell, 1, True, memory * GIB).evaluated == 1
+
+
+def test_fewer_runs_are_evaluated_together_where_their_states_leave_little_memory():
+    cell = paper_cell("S5", "mlp", 90, runs_per_device=90)
+    plan = make_plan(cell, 1, False, GIB)
+    assert (plan.at_once, plan.evaluated) == (90, 3)
+    assert plan.device_bytes <= 0.8 * GIB

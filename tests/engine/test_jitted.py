@@ -1,0 +1,43 @@
+from concurrent.futures import ThreadPoolExecutor
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from repjax.engine.jitted import Jitted
+
+
+def counting():
+    """A jitted function, and the list of its traces."""
+    traces = []
+
+    def twice(x):
+        traces.append(x)
+        return 2 * x
+
+    return Jitted(jax.jit(twice)), traces
+
+
+@pytest.mark.parametrize("early", [False, True])
+def test_is_compiled_once_and_called_like_the_function(early):
+    double, traces = counting()
+    with ThreadPoolExecutor() as threads:
+        for _ in range(2 * early):
+            double.start(threads, jax.ShapeDtypeStruct((3,), jnp.float32))
+    for number in (1, 2):
+        np.testing.assert_array_equal(
+            double(jnp.full(3, number, jnp.float32)), 2 * number
+        )
+    assert len(traces) == 1
+
+
+def test_what_compilation_raises_reaches_the_caller():
+    def refuse(x):
+        raise ValueError("no such network")
+
+    refused = Jitted(jax.jit(refuse))
+    with ThreadPoolExecutor() as threads:
+        refused.start(threads, 1.0)
+    with pytest.raises(ValueError, match="no such network"):
+        refused(1.0)
