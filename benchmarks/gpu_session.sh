@@ -5,7 +5,8 @@
 #
 # In this order: the quickstart with an empty compilation cache and with a warm one,
 # rows of the accelerator benchmark, torch on the same card (if it is installed), the
-# time to the first step, and full-length cells of Table 3 in TF32, cheapest first.
+# time to the first step (of A5 also without autotuning), and full-length cells of
+# Table 3 in TF32, cheapest first.
 # Everything is in OUT as soon as it is measured: session.log has a line for each part,
 # NAME.log its output, *.json the rows, table3/ the cells. A part that would begin too
 # late is skipped; one that is still running near the end is stopped, and a later session
@@ -94,6 +95,9 @@ peers a5-mlp 64,1000
 peers s5-mlp 64
 peers s6-mlp 4
 part startup 90 -m benchmarks.startup --cells=a5-mlp,s6-mlp --out="$out/startup.json"
+# The difference is what autotuning costs.
+XLA_FLAGS="--xla_gpu_autotune_level=0" part startup_untuned 60 \
+  -m benchmarks.startup --cells=a5-mlp --out="$out/startup_untuned.json"
 for group in A5 C113 C118 D59 D61 S5; do cell "$group" mlp 30; done
 for group in A5 C113 C118 D59 D61 S5; do cell "$group" transformer 30; done
 cell S6 mlp 120
