@@ -182,11 +182,14 @@ document.addEventListener("scroll", () => (box.hidden = true), { passive: true }
 
 // Left and right move the place by a fortieth of the width, up and down change the panel.
 const KEYS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
+const hint = document.createElement("p");
+Object.assign(hint, { id: "hint", hidden: true, textContent: "Arrow keys read values." });
+document.body.append(hint);
 for (const svg of document.querySelectorAll("svg")) {
   const panels = [...svg.querySelectorAll("[data-x]")].filter((axes) => axes.querySelector(".series"));
   if (!panels.length) continue;
   svg.tabIndex = 0;
-  svg.setAttribute("aria-description", "Arrow keys read values.");
+  svg.setAttribute("aria-describedby", hint.id);
   let [share, panel] = [1, 0];
   const here = () => {
     const axes = panels[panel];
