@@ -12,7 +12,7 @@ def get_config() -> ConfigDict:
     config = ConfigDict()
 
     # What to train: every group with every architecture.
-    config.groups = ("S5",)  # names as in docs/groups.md, or files
+    config.groups = ("S5",)  # names as repjax groups knows them, or files
     config.architectures = ("mlp",)  # mlp, transformer, bilinear
     config.num_seeds = 4  # runs per cell
     config.first_seed = 1  # seeds are first_seed, first_seed + 1, …
