@@ -2,6 +2,7 @@
 
 import os
 import posixpath
+import re
 import subprocess
 import sys
 from html.parser import HTMLParser
@@ -130,6 +131,11 @@ def test_settings_and_experiments_are_listed(site):
         assert f'<h2 id="{name}">' in text
 
 
+def test_every_row_of_a_table_is_in_one(site):
+    for page in site.rglob("*.html"):
+        assert not re.search(r"<p>\|", page.read_text(encoding="utf-8")), page
+
+
 def test_search_needs_no_server(site, tmp_path):
     browser = Browser(tmp_path)
     try:
@@ -138,11 +144,11 @@ def test_search_needs_no_server(site, tmp_path):
         browser.run("document.querySelector('.md-search__input').focus()")
         browser.type("snapshots")
         links = browser.run(
-            "new Promise((done) => { const look = () => {"
+            "new Promise((done) => { let tries = 100; const look = () => {"
             " const input = document.querySelector('.md-search__input');"
             " input.dispatchEvent(new KeyboardEvent('keyup', {bubbles: true}));"
             " const links = document.querySelectorAll('.md-search-result__link');"
-            " links.length ? done([...links].map((link) => link.href))"
+            " links.length || !tries-- ? done([...links].map((link) => link.href))"
             " : setTimeout(look, 100); }; look(); })"
         )
     finally:
