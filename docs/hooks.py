@@ -96,6 +96,7 @@ def _settings() -> Iterator[str]:
         "those of `base`; [experiments](experiments.md) change some of them. "
         "[Sweep settings](../how_to/sweep.md) has examples.\n"
     )
+    yield '<div class="settings" markdown>\n'
     yield "| key | default | allowed | meaning |"
     yield "|---|---|---|---|"
     defaults, meanings = flatten(load_config("base").to_dict()), _meanings()
@@ -107,6 +108,7 @@ def _settings() -> Iterator[str]:
             default = ",".join(map(str, default)) or "()"
         cells = (f"`{key}`", f"`{default}`", rules[key].allowed, meaning)
         yield f"| {' | '.join(cells)} |"
+    yield "\n</div>"
 
 
 def _meanings() -> dict[str, str]:
@@ -136,7 +138,8 @@ def _experiments() -> Iterator[str]:
         module = ast.parse((CARRIED / f"{name}.py").read_text(encoding="utf-8"))
         yield f"## {name}\n"
         docstring = ast.get_docstring(module) or ""
-        yield re.sub(r"^(Command): (.*)$", r"\n\1: `\2`\n", docstring, flags=re.M)
+        docstring = re.sub(r"^(Command): (.*)$", r"\1: `\2`", docstring, flags=re.M)
+        yield re.sub(r"^(?=Command:|Cost:|Result:)", "\n", docstring, flags=re.M)
         yield ""
 
 
