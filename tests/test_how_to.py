@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 from absl.testing import flagsaver
 
+import repjax
 from repjax import command_line
 from repjax.__main__ import COMMANDS
 from repjax.engine.progress import Progress
@@ -129,6 +130,20 @@ def test_the_metric_of_ones_own_runs_over_all_networks(tmp_path, monkeypatch):
     needed = np.array(out.getvalue().strip("[]\n").split(), int)
     assert needed.shape == (3,)
     assert np.all((needed >= 1) & (needed <= cell.sizes.hidden_dim))
+
+
+def test_cells_are_used_from_python_as_shown(tmp_path, monkeypatch):
+    cell = tiny_cell(groups=("D12",))
+    train_cell(cell, tmp_path / "runs" / "quickstart", Progress())
+    monkeypatch.setenv("MPLBACKEND", "agg")
+    names = {"sweep": repjax.load(tmp_path / "runs" / "quickstart")}
+    _, *used = (
+        text for language, _, text in blocks(DOCS / "python.md") if language == "python"
+    )
+    exec("\n".join(used), names)
+    assert names["logits"].shape == (24, 24)
+    expected = names["cell"].results.final("fve_logits")[0]
+    np.testing.assert_allclose(names["metrics"]["fve_logits"], expected, rtol=1e-4)
 
 
 def test_the_network_of_ones_own_is_one():

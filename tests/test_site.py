@@ -119,6 +119,11 @@ def test_reference_has_the_docstrings_of_every_room(site):
     assert pages - others == rooms
     text = (site / "reference" / "groups.html").read_text(encoding="utf-8")
     assert 'id="repjax.groups.names.build_group"' in text
+    assert 'id="repjax.groups.group.Factorisation"' in text
+    text = (site / "reference" / "settings.html").read_text(encoding="utf-8")
+    assert 'id="repjax.settings.config.RunSettings.num_steps"' in text
+    text = (site / "reference" / "modules.html").read_text(encoding="utf-8")
+    assert 'Every metric is defined in <a href="../metrics.html">Metrics</a>' in text
 
 
 def test_settings_and_experiments_are_listed(site):
