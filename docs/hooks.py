@@ -1,9 +1,11 @@
 """Build hook of the site: pages and files outside docs/, and the links to them.
 
 Pages keep the links that work in a checkout, such as ../results/README.md; here they
-are turned into links of the site. Each room of repjax gets a page of its docstrings.
+are turned into links of the site. Each room of repjax gets a page of its docstrings,
+and settings and experiments get pages made from their files.
 """
 
+import ast
 import posixpath
 import re
 from collections.abc import Iterator
@@ -13,6 +15,9 @@ from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.exceptions import PluginError
 from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
+
+from repjax.experiment import CARRIED, carried_names, load_config
+from repjax.settings.config import Config, flatten, rules_of
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -31,8 +36,17 @@ COPIED = ("examples/*.ipynb", "results/report/index.html", "results/report/**/*.
 API = {"Train and load": "api", "Sweeps, cells and networks": "trained"}
 """Heading → module of the Python interface."""
 
+SINGLE = ("metrics", "dissection", "rivals", "nulls", "initial", "experiment", "typing")
+"""Modules that are in no room, and are used from Python."""
+
 LINK = re.compile(r"(?<=\]\()(?!\w+:|#|//)([^)#\s]+)")
 """Target of a relative link or picture, without its anchor."""
+
+MENTION = re.compile(r"(?:<code>)?docs/(\w+)\.md(?:</code>)?")
+"""A page of the site, as docstrings name it."""
+
+SETTING = re.compile(r"config\.([\w.]+) = (?!ConfigDict)[^#]*(?:# (.*))?")
+"""A line of experiments/base.py that sets a key, and the comment after it."""
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
@@ -45,8 +59,14 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     for room in sorted(path.parent for path in ROOT.glob("repjax/*/__init__.py")):
         name, text = f"reference/{room.name}.md", "\n".join(_reference(room))
         files.append(File.generated(config, name, content=text))
-    text = "\n".join(_api())
-    files.append(File.generated(config, "reference/api.md", content=text))
+    pages = {
+        "reference/api.md": _api(),
+        "reference/modules.md": _modules(),
+        "reference/all_settings.md": _settings(),
+        "reference/experiments.md": _experiments(),
+    }
+    for name, lines in pages.items():
+        files.append(File.generated(config, name, content="\n".join(lines)))
     return files
 
 
@@ -56,6 +76,71 @@ def _api() -> Iterator[str]:
     for title, module in API.items():
         yield f"## {title}\n"
         yield from _docstrings(ROOT / "repjax" / module)
+
+
+def _modules() -> Iterator[str]:
+    """Yield the lines of a page on the modules that are in no room."""
+    yield "# Single modules\n"
+    for name in SINGLE:
+        yield f"## {name}\n"
+        yield from _docstrings(ROOT / "repjax" / name)
+
+
+def _settings() -> Iterator[str]:
+    """Yield the lines of a page with every setting, its default and its rule."""
+    yield "# Every setting\n"
+    yield (
+        "`--config.KEY=VALUE` changes a setting on the command line, "
+        "`config.KEY = VALUE` in an experiment, and "
+        '`overrides={"KEY": VALUE}` in Python. The defaults are '
+        "those of `base`; [experiments](experiments.md) change some of them. "
+        "[Sweep settings](../how_to/sweep.md) has examples.\n"
+    )
+    yield '<div class="settings" markdown>\n'
+    yield "| key | default | allowed | meaning |"
+    yield "|---|---|---|---|"
+    defaults, meanings = flatten(load_config("base").to_dict()), _meanings()
+    rules = rules_of(Config)
+    assert meanings.keys() == rules.keys(), "experiments/base.py lacks a comment"
+    for key, meaning in meanings.items():
+        default = defaults[key]
+        if isinstance(default, tuple):
+            default = ",".join(map(str, default)) or "()"
+        cells = (f"`{key}`", f"`{default}`", rules[key].allowed, meaning)
+        yield f"| {' | '.join(cells)} |"
+    yield "\n</div>"
+
+
+def _meanings() -> dict[str, str]:
+    """Return key → comments that experiments/base.py has above and after it.
+
+    A comment above a blank line or above a section is a heading, not a meaning.
+    """
+    found, above = {}, []
+    for line in map(str.strip, (CARRIED / "base.py").read_text().splitlines()):
+        key = SETTING.fullmatch(line)
+        if key:
+            text = " ".join([*above, *filter(None, [key[2]])])
+            found[key[1]] = text[:1].upper() + text[1:]
+        above = [*above, line.removeprefix("# ")] if line.startswith("#") else []
+    return found
+
+
+def _experiments() -> Iterator[str]:
+    """Yield the lines of a page with the docstring of every experiment."""
+    yield "# Experiments\n"
+    yield (
+        "`--config=NAME` takes one of these. Each is a file that changes some of the "
+        "[default settings](all_settings.md). Times are for the machine that they "
+        "name; `--dry_run` estimates them for yours.\n"
+    )
+    for name in sorted({*carried_names()} - {"base"}):
+        module = ast.parse((CARRIED / f"{name}.py").read_text(encoding="utf-8"))
+        yield f"## {name}\n"
+        docstring = ast.get_docstring(module) or ""
+        docstring = re.sub(r"^(Command): (.*)$", r"\1: `\2`", docstring, flags=re.M)
+        yield re.sub(r"^(?=Command:|Cost:|Result:)", "\n", docstring, flags=re.M)
+        yield ""
 
 
 def _reference(room: Path) -> Iterator[str]:
@@ -90,6 +175,28 @@ def on_page_markdown(
         return posixpath.relpath(_on_site(target, source), posixpath.dirname(here))
 
     return LINK.sub(rewrite, markdown)
+
+
+def on_page_content(html: str, page: Page, config: MkDocsConfig, files: Files) -> str:
+    """Turn pages that docstrings name, such as docs/metrics.md, into links."""
+    here = page.file.src_uri
+    if not here.startswith("reference/"):
+        return html
+
+    def link(mention: re.Match[str]) -> str:
+        file = files.get_file_from_path(f"{mention[1]}.md")
+        if file is None:
+            return mention[0]
+        title = (ROOT / "docs" / file.src_uri).read_text(encoding="utf-8")
+        url = posixpath.relpath(file.url, posixpath.dirname(page.file.url))
+        return f'<a href="{url}">{title.splitlines()[0].removeprefix("# ")}</a>'
+
+    return MENTION.sub(link, html)
+
+
+def on_post_build(config: MkDocsConfig) -> None:
+    """Leave out the page for wrong addresses: its links need the root of a server."""
+    Path(config.site_dir, "404.html").unlink(missing_ok=True)
 
 
 def _on_site(target: str, source: str) -> str:

@@ -1,6 +1,6 @@
 """A5: both networks of the paper, as in its Table 3.
 
-Command: python -m repjax.main --config=experiments/a5.py --workdir=runs/a5
+Command: repjax train --config=a5 --workdir=runs/a5
 Cost: on 2 cores, MLP 14 minutes (300 steps of all 4 runs a second); transformer, from
 its first 3,500 steps, 1 hour 52 minutes (37 steps of all 4 runs a second).
 Result: MLP 4 of 4 at test accuracy 1.0, the table in results/a5_mlp; transformer not

@@ -12,25 +12,27 @@ def get_config() -> ConfigDict:
     config = ConfigDict()
 
     # What to train: every group with every architecture.
-    config.groups = ("S5",)  # names as in docs/groups.md, or files
-    config.architectures = ("mlp",)  # mlp, transformer, bilinear
+
+    config.groups = ("S5",)  # names that `repjax groups` knows, or files
+    config.architectures = ("mlp",)  # networks; each has its sizes below
     config.num_seeds = 4  # runs per cell
     config.first_seed = 1  # seeds are first_seed, first_seed + 1, …
     config.task = "a*b"  # word in a, b, a^-1, b^-1 that labels the pair (a, b)
 
     # Training: full batch, constant learning rate.
+
     config.num_steps = 250_000  # optimiser steps
-    config.train_fraction = 0.4  # of all n² pairs; 1: every pair, none to test on
-    # Of training: default (TF32 on a GPU), high, highest (float32); auto: TF32 where it
-    # was shown to agree with float32.
+    config.train_fraction = 0.4  # share of all n² pairs; 1: none is left to test on
+    # Of matrix products in training: default (TF32 on a GPU), high, highest (float32);
+    # auto: TF32 where it was shown to agree with float32.
     config.matmul_precision = "highest"
 
     # AdamW.
     config.optimizer = ConfigDict()
-    config.optimizer.learning_rate = 1e-3  # per step
+    config.optimizer.learning_rate = 1e-3  # step size, constant
     config.optimizer.weight_decay = 1.0  # decoupled, in units of the learning rate
-    config.optimizer.beta1 = 0.9  # per step
-    config.optimizer.beta2 = 0.98  # per step
+    config.optimizer.beta1 = 0.9  # decay of the first moment, per step
+    config.optimizer.beta2 = 0.98  # decay of the second moment, per step
     config.optimizer.eps = 1e-8  # outside the square root; sets the floor of the loss
 
     # Sizes of mlp and bilinear.

@@ -1,6 +1,6 @@
 """C118: both networks of the paper, as in its Table 3.
 
-Command: python -m repjax.main --config=experiments/c118.py --workdir=runs/c118
+Command: repjax train --config=c118 --workdir=runs/c118
 Cost: not measured; close to C113.
 Result: not trained yet.
 """

@@ -1,6 +1,6 @@
 """D59: both networks of the paper, as in its Table 3.
 
-Command: python -m repjax.main --config=experiments/d59.py --workdir=runs/d59
+Command: repjax train --config=d59 --workdir=runs/d59
 Cost: not measured; MLP close to C113's, transformer twice that.
 Result: not trained yet.
 """

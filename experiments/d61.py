@@ -1,6 +1,6 @@
 """D61: both networks of the paper, as in its Table 3.
 
-Command: python -m repjax.main --config=experiments/d61.py --workdir=runs/d61
+Command: repjax train --config=d61 --workdir=runs/d61
 Cost: not measured; MLP close to C113's, transformer twice that.
 Result: not trained yet.
 """

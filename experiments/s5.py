@@ -1,6 +1,6 @@
 """S5: both networks of the paper, as in its Table 3.
 
-Command: python -m repjax.main --config=experiments/s5.py --workdir=runs/s5
+Command: repjax train --config=s5 --workdir=runs/s5
 Cost: on 2 cores, MLP 40 minutes (105 steps of all 4 runs a second); transformer, from
 single steps, 100 minutes (30 ms a run and step).
 Result: MLP 4 of 4 at test accuracy 1.0, the table in results/c113_s5_mlp; transformer

@@ -1,6 +1,6 @@
 """S6: both networks of the paper, as in its Table 3.
 
-Command: python -m repjax.main --config=experiments/s6.py --workdir=runs/s6
+Command: repjax train --config=s6 --workdir=runs/s6
 Cost: on 2 cores, from single steps, MLP more than 3 days (0.3 s a run and step),
 transformer nearly 3 days (3.0 s). For a GPU.
 Result: not trained yet.

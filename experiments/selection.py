@@ -2,9 +2,9 @@
 
 Each run takes the same number of steps, whatever it has learned by then: that is the
 stopping rule. Runs that have not generalised at the end are counted and left out of the
-law. On 2 cores: selection_small.py.
+law. On 2 cores: selection_small.
 
-Command: python -m repjax.main --config=experiments/selection.py --workdir=runs/law
+Command: repjax train --config=selection --workdir=runs/law
 Cost: 8 groups × 5 weight decays; --dry_run estimates it.
 Result: not run yet in full; part of it on 2 cores is in results/selection.
 """

@@ -4,12 +4,12 @@ Each run takes the same number of steps, whatever it has learned by then: that i
 stopping rule. The settings generalise in at least 95 % of runs, but for C23 (94.8 %);
 how they were found is in `results/selection/`.
 
-Command: python -m repjax.main --config=experiments/selection_small.py --workdir=runs/s
+Command: repjax train --config=selection_small --workdir=runs/s
 Cost: announced for 2 cores 37 minutes, then 3, 9 and 44; measured beside other work.
 Result: C3^3 has 853 sets of key irreps in 1,000 runs, S4 nine; automorphisms leave the
 law as it is; larger irreps come first; energies at step 0 foretell a part; S3 loses its
 2d irrep from a decay of 12 on (docs/selection.md, results/selection).
-With --config=experiments/selection_small.py:whole S3, D4 and Q8 on their whole tables,
+With --config=selection_small:whole S3, D4 and Q8 on their whole tables,
 with :decays S3 over ten weight decays, with :a5 200 seeds of A5 at the quickstart's
 settings.
 """

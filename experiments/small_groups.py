@@ -1,7 +1,7 @@
 """Every group of order 2 to 31, or up to another order on request.
 
-Command: python -m repjax.main --config=experiments/small_groups.py --workdir=runs/small
-With --config=experiments/small_groups.py:24 those of order up to 24, at most to 100.
+Command: repjax train --config=small_groups --workdir=runs/small
+With --config=small_groups:24 those of order up to 24, at most to 100.
 Cost: 17 min on 2 cores beside much other work, announced as 6.
 Result: all 736 runs fit their training pairs; 185 generalise: of order 2 to 15 9 of
 216, 16 to 24 95 of 368, 25 to 31 81 of 152. C3^3, D14, C2xC14 and D15 do in 8 of 8,

@@ -1,6 +1,6 @@
 """The paper's Table 3: seven groups, both networks, four seeds, 56 runs.
 
-Command: python -m repjax.main --config=experiments/table3.py --workdir=runs/table3
+Command: repjax train --config=table3 --workdir=runs/table3
 On many machines: add --shard=i/n, i from 0 to n-1.
 Cost: not measured as a whole; 1.0e17 operations, most of them for S6; --dry_run
 estimates how long they take. For a GPU, or --shard=i/n on many machines.

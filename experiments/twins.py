@@ -3,7 +3,7 @@
 D4 and Q8, D8 and Q16, D12 and Dic6, D52 and Dic26, and the two non-abelian groups of
 order 27. Their real irreps differ in type where a twin's is quaternionic.
 
-Command: python -m repjax.main --config=experiments/twins.py --workdir=runs/twins
+Command: repjax train --config=twins --workdir=runs/twins
 Cost: 5 min 21 s on 2 cores beside other work.
 Result: the twin with quaternionic irreps is harder to learn. D4 generalises in 2 of 8
 runs and Q8 in none, D8 in 7 and Q16 in none, D12 in 8 and Dic6 in 3; of order 27

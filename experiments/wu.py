@@ -3,7 +3,7 @@
 "Towards a unified and verified understanding of group-operation networks": S4, A5,
 AGL(1,11), A5xC2, GL(3,2), S3wrC2 and SmallGroup(96,227).
 
-Command: python -m repjax.main --config=experiments/wu.py --workdir=runs/wu
+Command: repjax train --config=wu --workdir=runs/wu
 Cost: 19 min on 2 cores beside much other work, announced as 9.
 Result: S4, A5, SmallGroup(96,227) and A5xC2 generalise in 4 of 4 runs; S3wrC2 and
 GL(3,2) are at test accuracy 0.63 after these 5,000 steps, AGL(1,11) at 0.02. Medians of

@@ -43,6 +43,11 @@ class Network:
         self.group, self.step, self.params = group, step, params
         self._module = module
 
+    def __repr__(self) -> str:
+        """Return architecture, group and step."""
+        kind = type(self._module).__name__
+        return f"<repjax network: {kind} on {self.group.name} at step {self.step:,}>"
+
     def __call__(self, a: Any, b: Any) -> Float[np.ndarray, "*pairs vocab"]:
         """Return the logits of pairs of elements.
 
@@ -93,6 +98,10 @@ class Cell:
         """Hold a finished cell; its weights are read when they are first needed."""
         self.directory, self.results = directory, results
         self._at = lru_cache(maxsize=2)(self._read)
+
+    def __repr__(self) -> str:
+        """Return name and number of runs."""
+        return f"<repjax cell {self.name}: {self.results.num_runs} runs>"
 
     @property
     def name(self) -> str:

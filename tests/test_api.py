@@ -189,6 +189,10 @@ def test_signals_are_left_alone_beside_the_main_thread():
 def test_a_sweep_is_shown_by_its_cells(sweep):
     expected = f"<repjax sweep in {sweep.workdir}: 4 runs of C6_mlp, S3_mlp>"
     assert repr(sweep) == expected
+    cell = sweep.cells["S3_mlp"]
+    assert repr(cell) == "<repjax cell S3_mlp: 2 runs>"
+    assert repr(cell.group) == "<repjax group S3: 6 elements>"
+    assert repr(cell.model(0, step=0)) == "<repjax network: Mlp on S3 at step 0>"
 
 
 def test_importing_repjax_imports_nothing_else():

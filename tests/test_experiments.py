@@ -74,7 +74,7 @@ def test_experiments_are_data_with_a_docstring(file):
     assert imported <= {"ml_collections", "experiments"}
     docstring = ast.get_docstring(tree) or ""
     if file.stem != "base":
-        command = f"python -m repjax.main --config=experiments/{file.name} --workdir="
+        command = f"repjax train --config={file.stem} --workdir="
         assert f"Command: {command}" in docstring
         assert "Cost: " in docstring
         assert "Result: " in docstring

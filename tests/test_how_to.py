@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 from absl.testing import flagsaver
 
+import repjax
 from repjax import command_line
 from repjax.__main__ import COMMANDS
 from repjax.engine.progress import Progress
@@ -23,7 +24,9 @@ from tests.programs import call
 from tests.tiny import tiny_cell, train_cell
 
 DOCS = Path(__file__).parents[1] / "docs"
-PAGES = [DOCS / "start.md", DOCS / "science.md", *sorted(DOCS.glob("how_to/*.md"))]
+FIRST = ("start", "science", "sweeps", "dataset", "live_curves")
+PAGES = [*(DOCS / f"{name}.md" for name in FIRST), *sorted(DOCS.glob("how_to/*.md"))]
+IN_A_CHECKOUT = ("performance.md", "decisions.md", "how_to/index.md")
 BLOCK = re.compile(
     r'^```(\w*)(?: title="(.+?)")?\n(.*?)^```$', re.DOTALL | re.MULTILINE
 )
@@ -88,6 +91,18 @@ def test_there_are_commands_to_run():
     assert {*found} >= {"train", "report", "table3", "groups"}
 
 
+def test_commands_are_those_of_an_installed_package():
+    """Pages that need a checkout say so; how_to/index.md names the other form."""
+    others = {
+        page.relative_to(DOCS).as_posix()
+        for page in DOCS.rglob("*.md")
+        if re.search(
+            r"python -m repjax|--config=experiments/(?!table3)", page.read_text()
+        )
+    }
+    assert others <= {*IN_A_CHECKOUT}
+
+
 def test_a_wrong_command_is_found(tmp_path, capsys):
     page = tmp_path / "page.md"
     page.write_text("```bash\nrepjax train --config=quickstart --config.seed=1\n```\n")
@@ -115,6 +130,20 @@ def test_the_metric_of_ones_own_runs_over_all_networks(tmp_path, monkeypatch):
     needed = np.array(out.getvalue().strip("[]\n").split(), int)
     assert needed.shape == (3,)
     assert np.all((needed >= 1) & (needed <= cell.sizes.hidden_dim))
+
+
+def test_cells_are_used_from_python_as_shown(tmp_path, monkeypatch):
+    cell = tiny_cell(groups=("D12",))
+    train_cell(cell, tmp_path / "runs" / "quickstart", Progress())
+    monkeypatch.setenv("MPLBACKEND", "agg")
+    names = {"sweep": repjax.load(tmp_path / "runs" / "quickstart")}
+    _, *used = (
+        text for language, _, text in blocks(DOCS / "python.md") if language == "python"
+    )
+    exec("\n".join(used), names)
+    assert names["logits"].shape == (24, 24)
+    expected = names["cell"].results.final("fve_logits")[0]
+    np.testing.assert_allclose(names["metrics"]["fve_logits"], expected, rtol=1e-4)
 
 
 def test_the_network_of_ones_own_is_one():

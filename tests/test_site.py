@@ -2,6 +2,7 @@
 
 import os
 import posixpath
+import re
 import subprocess
 import sys
 from html.parser import HTMLParser
@@ -9,6 +10,10 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import pytest
+
+from repjax.experiment import carried_names
+from repjax.settings.config import Config, rules_of
+from tests.report.browser import Browser
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 LOADED = {("script", "src"), ("link", "href"), ("img", "src"), ("iframe", "src")}
@@ -41,7 +46,6 @@ def faults(folder: Path) -> list[str]:
     pages = {
         path.relative_to(folder).as_posix(): Links(path.read_text(encoding="utf-8"))
         for path in folder.rglob("*.html")
-        if path.name != "404.html"  # its links start at the root of a server
     }
     found = []
     for name, page in pages.items():
@@ -100,7 +104,7 @@ def test_every_page_has_one_title_and_is_in_the_menu(site):
     missing = {
         page.relative_to(site).as_posix()
         for page in site.rglob("*.html")
-        if page.name != "404.html" and "report" not in page.parts[-2]
+        if "report" not in page.parts[-2]
     } - {posixpath.normpath(urlsplit(link).path) for link in menu}
     assert missing == set()
     for page in site.rglob("*.html"):
@@ -110,12 +114,51 @@ def test_every_page_has_one_title_and_is_in_the_menu(site):
 
 def test_reference_has_the_docstrings_of_every_room(site):
     rooms = {path.parent.name for path in REPOSITORY.glob("repjax/*/__init__.py")}
-    assert rooms == {page.stem for page in (site / "reference").glob("*.html")} - {
-        "index",
-        "api",
-    }
+    others = {"index", "api", "modules", "all_settings", "experiments"}
+    pages = {page.stem for page in (site / "reference").glob("*.html")}
+    assert pages - others == rooms
     text = (site / "reference" / "groups.html").read_text(encoding="utf-8")
     assert 'id="repjax.groups.names.build_group"' in text
+    assert 'id="repjax.groups.group.Factorisation"' in text
+    text = (site / "reference" / "settings.html").read_text(encoding="utf-8")
+    assert 'id="repjax.settings.config.RunSettings.num_steps"' in text
+    text = (site / "reference" / "modules.html").read_text(encoding="utf-8")
+    assert 'Every metric is defined in <a href="../metrics.html">Metrics</a>' in text
+
+
+def test_settings_and_experiments_are_listed(site):
+    text = (site / "reference" / "all_settings.html").read_text(encoding="utf-8")
+    for key in rules_of(Config):
+        assert f"<td><code>{key}</code></td>" in text
+    assert "<td>Decoupled, in units of the learning rate</td>" in text
+    text = (site / "reference" / "experiments.html").read_text(encoding="utf-8")
+    for name in {*carried_names()} - {"base"}:
+        assert f'<h2 id="{name}">' in text
+
+
+def test_every_row_of_a_table_is_in_one(site):
+    for page in site.rglob("*.html"):
+        assert not re.search(r"<p>\|", page.read_text(encoding="utf-8")), page
+
+
+def test_search_needs_no_server(site, tmp_path):
+    browser = Browser(tmp_path)
+    try:
+        browser.open(site / "start.html")
+        browser.run("document.querySelector('[for=__search]').click()")
+        browser.run("document.querySelector('.md-search__input').focus()")
+        browser.type("snapshots")
+        links = browser.run(
+            "new Promise((done) => { let tries = 100; const look = () => {"
+            " const input = document.querySelector('.md-search__input');"
+            " input.dispatchEvent(new KeyboardEvent('keyup', {bubbles: true}));"
+            " const links = document.querySelectorAll('.md-search-result__link');"
+            " links.length || !tries-- ? done([...links].map((link) => link.href))"
+            " : setTimeout(look, 100); }; look(); })"
+        )
+    finally:
+        browser.close()
+    assert (site / "sweeps.html").as_uri() in links
 
 
 @pytest.mark.parametrize(

@@ -33,6 +33,10 @@ class Group:
         """Protects the table: groups are cached and shared."""
         self.table.flags.writeable = False
 
+    def __repr__(self) -> str:
+        """Return name and order: the table may be large."""
+        return f"<repjax group {self.name}: {self.order} elements>"
+
     @classmethod
     def from_table(
         cls, name: str, table: ArrayLike, elements: tuple[str, ...] | None = None

@@ -1,9 +1,11 @@
 """Groups by name: the grammar of names, and the group that each stands for.
 
+```text
 product = term {"x" term}                     direct product: A5xC2, S3xS3
 term    = power ["wr" power]                  wreath product: S3wrC2
 power   = atom ["^" exponent]                 direct power: C2^3
 atom    = "(" product ")" | a name below      Q8, SmallGroup(96,227), C7:C3, …
+```
 """
 
 import re
