@@ -78,6 +78,7 @@ def _run(
     # it there is nothing to save.
     handled = (signal.SIGTERM, signal.SIGINT)
     before = {number: signal.signal(number, _interrupt) for number in handled}
+    hook, sys.unraisablehook = sys.unraisablehook, _leave_if_interrupted
     try:
         rest = parse_flags(sys.argv, flag_values, operands)
         if rest is None:
@@ -94,9 +95,10 @@ def _run(
             raise
         refuse(f"{fault}; what was saved before is whole: fix this and call again")
     except (Interrupted, KeyboardInterrupt):
-        print("repjax: interrupted; call again to go on", file=sys.stderr)
+        print(_INTERRUPTED, file=sys.stderr)
         sys.exit(STOPPED)
     finally:
+        sys.unraisablehook = hook
         for number, handler in before.items():
             signal.signal(number, handler)
 
@@ -120,8 +122,26 @@ class Interrupted(BaseException):
     """
 
 
+_INTERRUPTED = "repjax: interrupted; call again to go on"
+
+
 def _interrupt(_number: int, _frame: Any) -> NoReturn:
     raise Interrupted
+
+
+def _leave_if_interrupted(unraisable: "sys.UnraisableHookArgs") -> None:
+    """Exit if Python drops an `Interrupted`: the program would go on to its end.
+
+    Python drops exceptions in callbacks, such as the one that XLA has in the garbage
+    collector; during start-up two Ctrl-C in 36 arrived there.
+    """
+    if not issubclass(unraisable.exc_type, Interrupted):
+        sys.__unraisablehook__(unraisable)
+        return
+    print(_INTERRUPTED, file=sys.stderr)
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()
+    os._exit(STOPPED)
 
 
 def refuse(message: str) -> NoReturn:

@@ -366,13 +366,21 @@ def test_errors_do_not_wait_for_jax():
     assert done.stdout == "False\n"
 
 
+IN_AN_IMPORT = "exec('import os, signal; os.kill(os.getpid(), signal.{})')"
+IN_A_COLLECTION = (
+    "import gc, os, signal; gc.callbacks.append("
+    "lambda *_: os.kill(os.getpid(), signal.{})); gc.collect(); print('it goes on')"
+)
+
+
 @pytest.mark.parametrize("number", ["SIGTERM", "SIGINT"])
-def test_a_signal_before_training_is_exit_code_75(number):
-    """Also within an import, whose `exec` Python remembers a KeyboardInterrupt of."""
-    kill = f"import os, signal\\nos.kill(os.getpid(), signal.{number})"
+@pytest.mark.parametrize("where", [IN_AN_IMPORT, IN_A_COLLECTION])
+def test_a_signal_before_training_is_exit_code_75(number, where):
+    """Python remembers a KeyboardInterrupt in an import's `exec`, and drops any
+    exception in a callback of the garbage collector."""
     code = (
         "import sys, repjax.main as m\n"
-        f"def stop(): exec('{kill}')\n"
+        f"def stop(): {where.format(number)}\n"
         "m.command_line.run(stop, m._FLAGS)\n"
     )
     done = subprocess.run(
@@ -380,3 +388,4 @@ def test_a_signal_before_training_is_exit_code_75(number):
     )
     assert done.returncode == 75
     assert done.stderr == "repjax: interrupted; call again to go on\n"
+    assert done.stdout == ""
