@@ -136,7 +136,7 @@ class Curves(Progress):
         """
         if log == "none":
             return None
-        require(LIBRARIES[log], log, f"log: {log!r}")
+        require_library(log)
         if not is_local(workdir):
             raise ConfigError(
                 f"log: {log!r} is not allowed with --workdir={workdir}; use a path on "
@@ -193,6 +193,12 @@ class Curves(Progress):
         sinks, self._sinks, self._rows, self._irreps = self._sinks, [], [], []
         for sink in sinks:
             sink.close()
+
+
+def require_library(log: str) -> None:
+    """Raise `ConfigError` if the library for a value of `config.log` is missing."""
+    if log != "none":
+        require(LIBRARIES[log], log, f"log: {log!r}")
 
 
 def statistics(metrics: Mapping[str, np.ndarray]) -> dict[str, float]:

@@ -1,6 +1,6 @@
 """Report what the networks of one or more workdirs learned: numbers, figures, a page.
 
-python -m repjax.report --workdir=DIR [--workdir=DIR2 …] [--out=DIR] [--networks=4]
+repjax report --workdir=DIR [--workdir=DIR2 …] [--out=DIR] [--networks=4]
     [--panels=8] [--cells=PATTERN] [--step=N]
 
 Writes analysis.json, figures/ and index.html to --out. Runs that differ only in their
