@@ -98,8 +98,7 @@ def _run(
             raise
         refuse(f"{fault}; what was saved before is whole: fix this and call again")
     except (Interrupted, KeyboardInterrupt):
-        print(_INTERRUPTED, file=sys.stderr)
-        sys.exit(STOPPED)
+        _leave()
     finally:
         sys.unraisablehook = hook
         for number, handler in before.items():
@@ -125,23 +124,24 @@ class Interrupted(BaseException):
     """
 
 
-_INTERRUPTED = "repjax: interrupted; call again to go on"
-
-
 def _interrupt(_number: int, _frame: Any) -> NoReturn:
     raise Interrupted
 
 
 def _leave_if_interrupted(unraisable: "sys.UnraisableHookArgs") -> None:
-    """Exit if Python drops an `Interrupted`: the program would go on to its end.
+    """Leave if Python drops an `Interrupted`: the program would go on to its end.
 
     Python drops exceptions in callbacks, such as the one that XLA has in the garbage
     collector; during start-up two Ctrl-C in 36 arrived there.
     """
-    if not issubclass(unraisable.exc_type, Interrupted):
-        sys.__unraisablehook__(unraisable)
-        return
-    print(_INTERRUPTED, file=sys.stderr)
+    if issubclass(unraisable.exc_type, Interrupted):
+        _leave()
+    sys.__unraisablehook__(unraisable)
+
+
+def _leave() -> NoReturn:
+    """End at once: a usual exit waits for threads, such as a timer of 60 s in jax."""
+    print("repjax: interrupted; call again to go on", file=sys.stderr)
     for stream in (sys.stdout, sys.stderr):
         stream.flush()
     os._exit(STOPPED)

@@ -22,6 +22,7 @@ from typing import Any
 
 from ml_collections import ConfigDict
 
+from repjax.groups.group_files import is_group_file
 from repjax.settings.rules import ConfigError, check_key, show
 
 _PACKAGE = "experiments"
@@ -68,6 +69,8 @@ def _find(path: str) -> Path:
     for name in names:
         if path == name or file == Path(_PACKAGE, f"{name}.py"):
             return CARRIED / f"{name}.py"
+    if file.is_file() and is_group_file(path):
+        raise ValueError("holds a group, not an experiment; name it in config.groups")
     if file.exists():
         fault = "not an experiment"
     else:

@@ -116,16 +116,25 @@ IN_A_COLLECTION = (
 )
 
 
+BESIDE_A_TIMER = "import threading; threading.Timer(99, print).start(); " + IN_AN_IMPORT
+
+
 @pytest.mark.parametrize("number", ["SIGTERM", "SIGINT"])
-@pytest.mark.parametrize("where", [IN_AN_IMPORT, IN_A_COLLECTION])
+@pytest.mark.parametrize("where", [IN_AN_IMPORT, IN_A_COLLECTION, BESIDE_A_TIMER])
 def test_a_signal_before_training_is_exit_code_75(number, where):
-    """Python keeps that of an import's `exec`, and drops that of a callback."""
+    """Also within an import, in a callback, and beside a thread that goes on.
+
+    Python keeps the exception of an `exec`, drops that of a callback, and waits for
+    threads: jax starts one that takes a minute.
+    """
     code = (
         "import sys, repjax.main as m\n"
         f"def stop(): {where.format(number)}\n"
         "m.command_line.run(stop, m._FLAGS)\n"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60
+    )
     assert done.returncode == 75
     assert done.stderr == "repjax: interrupted; call again to go on\n"
     assert done.stdout == ""

@@ -39,13 +39,15 @@ def test_a_file_comes_before_a_name(tmp_path, monkeypatch):
         ("zzz", f"no such experiment or file; use {ANY}"),
         ("zzz.py", f"no such file; use {ANY}"),
         ("__init__", f"no such experiment or file; use {ANY}"),
-        ("roots.csv", f"not an experiment; use {ANY}"),
+        ("roots.csv", "holds a group, not an experiment; name it in config.groups"),
+        ("words", f"not an experiment; use {ANY}"),
         (".", f"not an experiment; use {ANY}"),
     ],
 )
 def test_a_wrong_name_is_said_to_be_one(name, message, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "roots.csv").touch()
+    (tmp_path / "words").touch()
     with pytest.raises(ValueError) as error:
         load_config(name)
     assert str(error.value) == message

@@ -91,7 +91,8 @@ _CELLS = flags.DEFINE_string(
 _STEP = flags.DEFINE_string(
     "step",
     None,
-    "Step at which networks are taken apart, one with a snapshot; by default the last.",
+    "Step at which the networks of --cells are taken apart, one with a snapshot; by "
+    "default the last.",
     flag_values=_FLAGS,
 )
 
