@@ -90,15 +90,18 @@ class Wandb:
         """Begin a run named like the cell, in a group named like the workdir."""
         import wandb
 
-        self._run = wandb.init(
-            project=os.environ.get("WANDB_PROJECT", "repjax"),
-            group=workdir.resolve().name,
-            name=cell.name,
-            config=_hyper_parameters(cell),
-            dir=workdir,
-            reinit="create_new",  # a round has several at a time
-            settings=wandb.Settings(silent=True, console="off"),
-        )
+        try:
+            self._run = wandb.init(
+                project=os.environ.get("WANDB_PROJECT", "repjax"),
+                group=workdir.resolve().name,
+                name=cell.name,
+                config=_hyper_parameters(cell),
+                dir=workdir,
+                reinit="create_new",  # a round has several at a time
+                settings=wandb.Settings(silent=True, console="off"),
+            )
+        except wandb.Error as error:  # such as no API key
+            raise ConfigError(f"log: 'wandb': {error}") from None
         # After a resumption steps are repeated, which wandb's own counter cannot be.
         self._run.define_metric("*", step_metric="step")
 
