@@ -69,4 +69,4 @@ def get_config() -> ConfigDict:
     # Settings to vary: (key, values), one cell for each combination.
     config.sweep = ()  # e.g. (("optimizer.weight_decay", (0.3, 1.0)),)
 
-    return config
+    return config.lock()  # a key that is not above is a mistake, to be said at once

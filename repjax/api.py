@@ -10,11 +10,12 @@ from typing import Any
 
 from ml_collections import ConfigDict
 
-from repjax.command_line import usable_directory
+from repjax.command_line import remove_empty_directories, usable_directory
+from repjax.engine.curves import require_library
 from repjax.experiment import load_config
 from repjax.settings.config import Config, flatten, parse
 from repjax.settings.rules import ConfigError, show
-from repjax.settings.sweep import expand
+from repjax.settings.sweep import check_overrides, expand
 from repjax.storage.files import as_path
 from repjax.storage.results import CellResults
 from repjax.storage.rounds import round_of
@@ -81,7 +82,9 @@ def train(
             "file, a ConfigDict or a mapping of settings"
         )
     checked = parse(Config, flatten(settings) | typed)
+    check_overrides(checked, typed)
     cells = expand(checked, typed)
+    require_library(checked.log)
     directory = usable_directory("workdir", os.fspath(workdir))
     request = {
         "config_file": name,
@@ -91,7 +94,11 @@ def train(
     }
     from repjax.sweep import train_cells
 
-    train_cells(cells, directory, request, quiet=not progress)
+    try:
+        train_cells(cells, directory, request, quiet=not progress)
+    except ConfigError:
+        remove_empty_directories()
+        raise
     return load(workdir)
 
 
@@ -106,7 +113,7 @@ def load(workdir: Path_) -> Sweep:
     Raises:
         ConfigError: it holds no finished cell, or a file is damaged.
     """
-    directories = cell_directories([as_path(os.fspath(workdir))])
+    directories = cell_directories([as_path(os.fspath(workdir))], "workdir")
     cells = [
         Cell(directory, results)
         for directory in directories

@@ -5,19 +5,22 @@ imported together. `absl.app.run` supports only the global one, exits with code 
 flags, and shows some errors of config_flags as tracebacks.
 """
 
+import contextlib
 import errno
 import os
 import re
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterator
+from difflib import get_close_matches
 from pathlib import Path
+from textwrap import wrap
 from typing import Any, NoReturn
 
 from absl import flags
 from ml_collections import ConfigDict
 
-from repjax.experiment import load_config
+from repjax.experiment import carried_names, load_config
 from repjax.output import forgiving_output
 from repjax.settings.config import Config, rules_of
 from repjax.settings.rules import ConfigError, check_key, split
@@ -78,25 +81,26 @@ def _run(
     # it there is nothing to save.
     handled = (signal.SIGTERM, signal.SIGINT)
     before = {number: signal.signal(number, _interrupt) for number in handled}
+    hook, sys.unraisablehook = sys.unraisablehook, _leave_if_interrupted
     try:
         rest = parse_flags(sys.argv, flag_values, operands)
         if rest is None:
-            print(sys.modules[main.__module__].__doc__)
-            print(flag_values.get_help())
+            print(_help(sys.modules[main.__module__].__doc__ or "", flag_values))
         elif operands:
             main(rest)
         else:
             main()
     except ConfigError as error:
+        remove_empty_directories()
         refuse(str(error))
     except Exception as error:
         if (fault := _fault_of_storage(error)) is None:
             raise
         refuse(f"{fault}; what was saved before is whole: fix this and call again")
     except (Interrupted, KeyboardInterrupt):
-        print("repjax: interrupted; call again to go on", file=sys.stderr)
-        sys.exit(STOPPED)
+        _leave()
     finally:
+        sys.unraisablehook = hook
         for number, handler in before.items():
             signal.signal(number, handler)
 
@@ -124,10 +128,49 @@ def _interrupt(_number: int, _frame: Any) -> NoReturn:
     raise Interrupted
 
 
+def _leave_if_interrupted(unraisable: "sys.UnraisableHookArgs") -> None:
+    """Leave if Python drops an `Interrupted`: the program would go on to its end.
+
+    Python drops exceptions in callbacks, such as the one that XLA has in the garbage
+    collector; during start-up two Ctrl-C in 36 arrived there.
+    """
+    if issubclass(unraisable.exc_type, Interrupted):
+        _leave()
+    sys.__unraisablehook__(unraisable)
+
+
+def _leave() -> NoReturn:
+    """End at once: a usual exit waits for threads, such as a timer of 60 s in jax."""
+    print("repjax: interrupted; call again to go on", file=sys.stderr)
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()
+    os._exit(STOPPED)
+
+
 def refuse(message: str) -> NoReturn:
     """Print one line on stderr, and exit with the code of bad input."""
     print("repjax:", *message.split(), file=sys.stderr)
     sys.exit(BAD_INPUT)
+
+
+_made: list[Path] = []
+"""What the last call of `usable_directory` created, the innermost directory first."""
+
+
+def _absent(directory: Path) -> Iterator[Path]:
+    """Yield a local directory and its parents, as far as they do not exist."""
+    if is_local(directory):
+        for path in (directory, *directory.parents):
+            if path.exists():
+                return
+            yield path
+
+
+def remove_empty_directories() -> None:
+    """Remove what `usable_directory` created, after bad input, unless it is in use."""
+    while _made:
+        with contextlib.suppress(OSError):
+            _made.pop(0).rmdir()
 
 
 def usable_directory(flag: str, name: str | None) -> Path:
@@ -143,6 +186,7 @@ def usable_directory(flag: str, name: str | None) -> Path:
     if is_local(directory) and "://" in name:
         raise ConfigError(f"{flag}: {name!r} is not supported; use a path or gs://…")
     try:
+        _made[:] = _absent(directory)
         directory.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise ConfigError(
@@ -156,6 +200,17 @@ def usable_directory(flag: str, name: str | None) -> Path:
     if is_local(directory) and not os.access(directory, os.W_OK | os.X_OK):
         raise ConfigError(f"{flag}: {name!r} is read-only; use a writable one")
     return directory
+
+
+@contextlib.contextmanager
+def named_as_typed(keys: Collection[str]) -> Iterator[None]:
+    """Let errors in the values of these settings name the flags --config.key."""
+    try:
+        yield
+    except ConfigError as error:
+        if str(error).partition(":")[0] in keys:
+            raise ConfigError(f"--config.{error}") from None
+        raise
 
 
 def parse_flags(
@@ -180,10 +235,24 @@ def parse_flags(
     if flag_values["help"].value:
         return None
     if rest and not operands:
-        raise ConfigError(f"'{rest[0]}' is not a flag; use --flag=value")
+        raise _not_a_flag(rest[0], flag_values)
     if operands and not rest and not operands.startswith("["):
         raise ConfigError(f"{operands}: missing; name one or more")
     return rest
+
+
+def _not_a_flag(argument: str, flag_values: flags.FlagValues) -> ConfigError:
+    """Return the error for an argument without dashes, with the flag that it lacks."""
+    flag = None
+    if "config" in flag_values and (
+        argument.endswith(".py")
+        or get_close_matches(argument.partition(":")[0], carried_names())
+    ):
+        flag = "config"
+    elif "workdir" in flag_values and os.path.isdir(argument):
+        flag = "workdir"
+    hint = f"did you mean --{flag}={argument}?" if flag else "use --flag=value"
+    return ConfigError(f"'{argument}' is not a flag; {hint}")
 
 
 def _with_quotes(argument: str) -> str:
@@ -197,13 +266,40 @@ def _with_quotes(argument: str) -> str:
     return f"{flag}{equals}{tuple(split(value))!r}" if equals else argument
 
 
+def _own_flags(flag_values: flags.FlagValues) -> list[str]:
+    """Return the names of the flags of a program, without absl's own."""
+    return [name for name in flag_values if name not in ("flagfile", "undefok")]
+
+
+def _help(text: str, flag_values: flags.FlagValues) -> str:
+    """Return a program's docstring, with its command as it was typed, and its flags."""
+    text = text.strip()
+    spec = sys.modules["__main__"].__spec__
+    if spec and not {"repjax", "repjax.exe"} & {*map(os.path.basename, sys.orig_argv)}:
+        module = f"python -m {spec.name.removesuffix('.__main__')}"
+        text = re.sub(r"^repjax \w+(?= )", module, text, flags=re.MULTILINE)
+    lines = [text, "", "flags:"]
+    for name in _own_flags(flag_values):
+        flag = flag_values[name]
+        what = flag.help.partition(";\n")[0]  # absl adds "repeat this option…"
+        title = f"--[no]{name}" if flag.boolean else f"--{name}"
+        lines += wrap(
+            f"{title}: {what}",
+            initial_indent="  ",
+            subsequent_indent="    ",
+            width=80,
+            break_on_hyphens=False,
+        )
+    return "\n".join(lines)
+
+
 def _explain(error: Exception, flag_values: flags.FlagValues) -> ConfigError:
     """Rephrase the messages of absl and config_flags about bad flags."""
     message = str(error)
     if isinstance(error, flags.UnrecognizedFlagError):
         if error.flagname.startswith("config."):
             return ConfigError("--config: missing; --config.key needs a file")
-        check_key(error.flagname, flag_values, where="--")
+        check_key(error.flagname, _own_flags(flag_values), where="--")
     if isinstance(error, AttributeError | LookupError):  # known, but not there
         key = re.search(r"[\w.]+", message)
         message = f"--config: the file has no {key and key[0]}; start from base.py"

@@ -227,7 +227,9 @@ def open_cells(
         try:
             cell = FinishedCell(directory, step, networks)
         except LookupError as error:
-            raise ConfigError(f"--step: {step} is not allowed; {error}") from None
+            raise ConfigError(
+                f"--step: {step} is not allowed for {directory.name}; {error}"
+            ) from None
         except FileNotFoundError:
             print(f"repjax: {directory} is not trained to the end", file=sys.stderr)
             continue

@@ -1,8 +1,9 @@
 """Find and run experiment files: those that repjax carries, and a user's own.
 
 An experiment is a Python file with `get_config()`. It is given by its path, such as
-studies/mine.py, or by its name, such as quickstart, if repjax carries it. Text after a
-colon is passed to `get_config` as a string: `small_groups:60`.
+studies/mine.py, or by its name, such as quickstart, if repjax carries it; where there
+is no file experiments/quickstart.py, that names it, too. Text after a colon is passed
+to `get_config` as a string: `small_groups:60`.
 
 In each of these files `from experiments import base` imports the defaults that repjax
 carries, wherever it is installed. If the file's own folder is called `experiments`,
@@ -20,6 +21,9 @@ from types import ModuleType
 from typing import Any
 
 from ml_collections import ConfigDict
+
+from repjax.groups.group_files import is_group_file
+from repjax.settings.rules import ConfigError, check_key, show
 
 _PACKAGE = "experiments"
 _HERE = Path(__file__).parent
@@ -59,15 +63,23 @@ def load_config(name: str) -> ConfigDict:
 
 def _find(path: str) -> Path:
     """Return the file of an experiment."""
-    file = Path(path)
+    file, names = Path(path), carried_names()
     if file.suffix == ".py" and file.is_file():
         return file
-    if path in carried_names():
-        return CARRIED / f"{path}.py"
-    names = carried_names()
+    for name in names:
+        if path == name or file == Path(_PACKAGE, f"{name}.py"):
+            return CARRIED / f"{name}.py"
+    if file.is_file() and is_group_file(path):
+        raise ValueError("holds a group, not an experiment; name it in config.groups")
+    if file.exists():
+        fault = "not an experiment"
+    else:
+        is_file = file.suffix == ".py" or len(file.parts) > 1
+        fault = "no such file" if is_file else "no such experiment or file"
     close = difflib.get_close_matches(file.stem, names, n=1)
-    hint = f"did you mean {close[0]}?" if close else f"use one of {', '.join(names)}"
-    raise ValueError(f"no such file; {hint} A file of your own ends in .py")
+    if close and not file.exists():
+        raise ValueError(f"{fault}; did you mean {close[0]}?")
+    raise ValueError(f"{fault}; use one of {', '.join(names)}, or a Python file (.py)")
 
 
 def _get_config(file: Path, arguments: Sequence[str]) -> Any:
@@ -81,6 +93,8 @@ def _get_config(file: Path, arguments: Sequence[str]) -> Any:
     try:
         with _importable_experiments(file.resolve().parent):
             spec.loader.exec_module(module)
+            if not hasattr(module, "get_config"):
+                raise ConfigError("has no get_config(); use a file that defines one")
             return module.get_config(*arguments)
     finally:
         sys.path.remove(root)
@@ -121,4 +135,28 @@ def _describe(error: Exception, file: Path) -> str:
     # A frame has the full name of its file; the flag may not.
     here = [frame for frame in frames if Path(frame.filename) == file.absolute()]
     where = f"line {here[-1].lineno}: " if here else ""
-    return f"{where}{type(error).__name__}: {error}"
+    what = f"{type(error).__name__}: {error}"
+    if isinstance(error, ConfigError):
+        what = str(error)
+    return where + (_fault_of_key(error) or what)
+
+
+def _fault_of_key(error: Exception) -> str | None:
+    """Describe a wrong key or value of a ConfigDict; None if it is another error.
+
+    The messages of ConfigDict list all other settings, over many lines.
+    """
+    *_, (frame, _) = traceback.walk_tb(error.__traceback__)
+    config, names = frame.f_locals.get("self"), frame.f_locals
+    key = names.get("attribute", names.get("key"))
+    if not isinstance(config, ConfigDict) or not isinstance(key, str):
+        return None
+    if key not in config:
+        try:
+            check_key(key, config)
+        except ConfigError as unknown:
+            return str(unknown)
+    if isinstance(error, TypeError) and "value" in names:
+        kind, now = type(config[key]).__name__, show(config[key])
+        return f"{key}: {show(names['value'])} is not allowed; use a {kind} like {now}"
+    return None

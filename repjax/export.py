@@ -1,6 +1,6 @@
 """Write one network to a safetensors file for other programs, and read it back.
 
-python -m repjax.export --workdir=DIR --run=CELL/SEED --out=F.safetensors [--step=N]
+repjax export --workdir=DIR --run=CELL/SEED --out=F.safetensors [--step=N]
 
 CELL is a folder in the workdir, such as S5_mlp; N a step with a snapshot. The tensors
 of an MLP have the names of the paper's code, those of a transformer TransformerLens's,
@@ -28,7 +28,7 @@ from repjax.settings.rules import ConfigError
 from repjax.storage.files import as_path
 from repjax.storage.rounds import round_of
 from repjax.storage.tensors import read_tensors, write_tensors
-from repjax.storage.workdirs import parse_step, read_cell
+from repjax.storage.workdirs import cell_directories, parse_step, read_cell
 
 _FLAGS = flags.FlagValues()
 _WORKDIR = flags.DEFINE_string(
@@ -80,7 +80,12 @@ def main() -> None:
     workdir = _required(_WORKDIR, "a directory that was trained in or imported to")
     name = _required(_RUN, "CELL/SEED, such as S5_mlp/1")
     out = _required(_OUT, "a file")
+    if as_path(out).suffix != ".safetensors":
+        raise ConfigError(
+            f"--out: '{out}' is not allowed; use a name that ends in .safetensors"
+        )
     step = None if _STEP.value is None else parse_step(_STEP.value)
+    cell_directories([as_path(workdir)])  # raises if it is no workdir
     run = read_checkpoint(as_path(workdir), name, step)
     try:
         save_export(run, as_path(out))

@@ -1,8 +1,10 @@
 """Train, checkpoint, analyse and tabulate one sweep.
 
-repjax train --config=s6 --workdir=DIR [--config.key=value]
+repjax train --config=quickstart --workdir=runs/first [--config.KEY=VALUE …]
+    [--shard=i/n] [--dry_run] [--distributed]
 
 The config is an experiment that repjax carries, by its name, or a file of your own.
+Call again to go on after an interruption: what is trained is not trained twice.
 """
 
 import sys
@@ -15,11 +17,13 @@ from ml_collections import config_flags
 
 from repjax import command_line
 from repjax.command_line import STOPPED, usable_directory
+from repjax.engine.curves import require_library
 from repjax.engine.forecast import describe, describe_shards
+from repjax.experiment import carried_names
 from repjax.groups.identify import same_groups
-from repjax.settings.config import CellConfig, from_config_dict
+from repjax.settings.config import CellConfig, Config, from_config_dict, rules_of
 from repjax.settings.rules import ConfigError
-from repjax.settings.sweep import expand, parse_shard, take_shard
+from repjax.settings.sweep import check_overrides, expand, parse_shard, take_shard
 from repjax.storage.results import CellResults
 from repjax.storage.rounds import group
 
@@ -30,8 +34,9 @@ _FLAGS = flags.FlagValues()
 _CONFIG = config_flags.DEFINE_config_file(
     "config",
     None,
-    "Experiment: a name such as quickstart, or a file; --config.KEY=VALUE changes one "
-    "of its settings.",
+    f"Experiment, one of {', '.join(carried_names())}, or a Python file. "
+    f"--config.KEY=VALUE changes one of its settings: {', '.join(rules_of(Config))}. "
+    "experiments/base.py has their defaults and says what they mean.",
     flag_values=_FLAGS,
 )
 _FLAGS["config"].parser = command_line.ConfigFileParser()
@@ -69,9 +74,11 @@ def main() -> None:
         )
     if _DISTRIBUTED.value and _SHARD.value is not None:
         raise ConfigError("--distributed: not allowed with --shard; use one of them")
-    config = from_config_dict(_CONFIG.value)
     typed_in = config_flags.get_override_values(_FLAGS["config"])
-    cells = sweep = expand(config, typed_in)
+    with command_line.named_as_typed(typed_in):
+        config = from_config_dict(_CONFIG.value)
+        check_overrides(config, typed_in)
+        cells = sweep = expand(config, typed_in)
     if _SHARD.value is not None:
         index, count = parse_shard(_SHARD.value)
         cells = take_shard(sweep, index, count)
@@ -82,6 +89,7 @@ def main() -> None:
         if _SHARD.value is not None:
             print(describe_shards(sweep, count))
         return
+    require_library(config.log)
     workdir = usable_directory("--workdir", _WORKDIR.value)
     request = {
         "config_file": config_flags.get_config_filename(_FLAGS["config"]),

@@ -1,6 +1,6 @@
 """Import networks that the paper's authors trained into a workdir like any other.
 
-python -m repjax.published RUN_DIR… --workdir=DIR
+repjax published RUN_DIR… --workdir=DIR
 
 A RUN_DIR holds cfg.json and model.pt, as the authors published them. Runs of the same
 group, architecture and settings become one cell. Needs the extra `torch`.

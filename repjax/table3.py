@@ -1,6 +1,6 @@
 """Regenerate Table 3 and seeds.csv from the checkpoints of one or many workdirs.
 
-python -m repjax.table3 --workdir=DIR [--workdir=DIR2 …] [--out=DIR]
+repjax table3 --workdir=DIR [--workdir=DIR2 …] [--out=DIR]
 """
 
 import sys

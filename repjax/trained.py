@@ -199,6 +199,14 @@ class Cell:
         return self.finished.snapshot(step)["params"]
 
 
+class Cells(dict[str, Cell]):
+    """Cells by name."""
+
+    def __missing__(self, name: str) -> Cell:
+        """Raise a KeyError that lists the names there are."""
+        raise KeyError(f"{name!r} is not a cell; use one of {', '.join(self)}")
+
+
 class Sweep:
     """Finished cells of a workdir.
 
@@ -213,7 +221,9 @@ class Sweep:
     def __init__(self, workdir: Path, cells: Iterable[Cell]):
         """Hold cells of a workdir."""
         self.workdir = workdir
-        self.cells = {cell.name: cell for cell in sorted(cells, key=lambda c: c.name)}
+        self.cells = Cells(
+            (cell.name, cell) for cell in sorted(cells, key=lambda cell: cell.name)
+        )
 
     def __repr__(self) -> str:
         """Return workdir, cells and number of runs."""

@@ -121,12 +121,16 @@ def test_a_model_is_a_function_of_elements(sweep):
         (lambda s: s.params(0, step=29), "step: 29 is not allowed; use one of 0, .*30"),
         (lambda s: s.model(0)(0, 6), "b: 6 is not allowed; .* from 0 to 5"),
         (lambda s: s.model(0)(0.5, 0), "a: 0.5 is not allowed"),
-        (lambda s: repjax.load(s.workdir / "C6_mlp"), "holds no cells"),
-        (lambda s: repjax.load(s.workdir / "nope"), "holds no cells"),
-        (lambda s: repjax.get_config("nope"), "config: nope: no such file"),
+        (lambda s: repjax.load(s.workdir / "C6_mlp"), "^workdir: .* is a cell of "),
+        (lambda s: repjax.load(s.workdir / "nope"), "^workdir: .*nope' does not exist"),
+        (lambda s: repjax.get_config("nope"), "config: nope: no such experiment or"),
         (
             lambda s: repjax.train({"num_sedes": 1}, s.workdir),
             "num_sedes: unknown; did",
+        ),
+        (
+            lambda s: repjax.train({"overrides": ("A5/*", "num_steps", 3)}, s.workdir),
+            "^overrides: 'A5/\\*' matches no cell; the cells are S5/mlp$",
         ),
         (
             lambda s: repjax.train({"num_steps": "x"}, s.workdir),
@@ -193,6 +197,13 @@ def test_a_sweep_is_shown_by_its_cells(sweep):
     assert repr(cell) == "<repjax cell S3_mlp: 2 runs>"
     assert repr(cell.group) == "<repjax group S3: 6 elements>"
     assert repr(cell.model(0, step=0)) == "<repjax network: Mlp on S3 at step 0>"
+
+
+def test_a_cell_that_is_not_there_is_answered_with_those_that_are(sweep):
+    with pytest.raises(KeyError) as error:
+        _ = sweep.cells["S3"]
+    assert error.value.args == ("'S3' is not a cell; use one of C6_mlp, S3_mlp",)
+    assert sweep.cells.get("S3") is None and "S3" not in sweep.cells
 
 
 def test_importing_repjax_imports_nothing_else():

@@ -35,7 +35,7 @@ MAY_IMPORT = {
     # Numbers of many runs, and how they are told.
     "statistics": "metrics storage",
     "reference": "groups settings",
-    "experiment": "",
+    "experiment": "groups settings",
     "output": "",
     "command_line": "experiment output settings storage",
     "report": "metrics groups settings storage statistics reference command_line",

@@ -72,8 +72,8 @@ def write_files(folder: Path) -> None:
 
 MAIN = [
     ("num_seeds=0", "num_seeds: 0 is not allowed; use an integer from 1"),
-    ("num_seeds=1.5", "--config.num_seeds: '1.5' is not allowed; use an integer"),
-    ("num_seeds=ten", "--config.num_seeds: 'ten' is not allowed; use an integer"),
+    ("num_seeds=1.5", "num_seeds: '1.5' is not allowed; use an integer"),
+    ("num_seeds=ten", "num_seeds: 'ten' is not allowed; use an integer"),
     ("num_seeds=1000000000000", "num_seeds: 1000000000000 is not allowed; use an int"),
     ("num_steps=0", "num_steps: 0 is not allowed; use an integer from 1"),
     ("num_steps=2147483648", "num_steps: 2147483648 is not allowed"),
@@ -86,12 +86,12 @@ MAIN = [
     ("train_fraction=1e-9", "train_fraction: 1e-09 of the 36 pairs of S3"),
     ("optimizer.learning_rate=0", "optimizer.learning_rate: 0.0 is not allowed"),
     ("optimizer.learning_rate=inf", "optimizer.learning_rate: inf is not allowed"),
-    ("optimizer.learning_rate=fast", "--config.optimizer.learning_rate: 'fast' is not"),
+    ("optimizer.learning_rate=fast", "optimizer.learning_rate: 'fast' is not"),
     ("optimizer.weight_decay=-1", "optimizer.weight_decay: -1.0 is not allowed"),
     ("optimizer.beta1=1", "optimizer.beta1: 1.0 is not allowed"),
     ("optimizer.eps=0", "optimizer.eps: 0.0 is not allowed"),
-    ("optimizer.momentum=1", "--config.optimizer.momentum: unknown"),
-    ("optimizer=1", "--config.optimizer: holds several keys"),
+    ("optimizer.momentum=1", "optimizer.momentum: unknown"),
+    ("optimizer=1", "optimizer: holds several keys"),
     ("mlp.hidden_dim=0", "mlp.hidden_dim: 0 is not allowed"),
     ("mlp.hidden_dim=10000000000", "mlp.hidden_dim: 10000000000 is not allowed"),
     ("transformer.init_scale=-1", "transformer.init_scale: -1.0 is not allowed"),
@@ -105,7 +105,7 @@ MAIN = [
     ("task=a**b", "task: 'a**b' is not a word in a, b"),
     ("task=", "task: '' is not allowed"),
     ("architectures=mpl", "architectures: ('mpl',) is not allowed"),
-    ("nmu_seeds=3", "--config.nmu_seeds: unknown; did you mean num_seeds?"),
+    ("nmu_seeds=3", "nmu_seeds: unknown; did you mean --config.num_seeds"),
     ("overrides=('S3/mpl','num_steps',3)", "overrides: 'S3/mpl' matches no cell"),
     ("overrides=('*/mlp','nmu',3)", "overrides: nmu: unknown"),
     ("overrides=((", "overrides: ('((',) is not allowed"),
@@ -123,11 +123,11 @@ MAIN = [
     ("groups=absent.npy", "groups: 'absent.npy' is not a file"),
     ("groups=folder.npy", "groups: 'folder.npy' is not a file"),
     (f"groups={'x' * 300}.npy", ""),
-    ("groups=loop.npy", "groups: 'loop' is not a group table: "),
-    ("groups=minus.npy", "groups: 'minus' is not a group table: "),
-    ("groups=floats.npy", "groups: 'floats' is not a group table: "),
-    ("groups=wide.npy", "groups: 'wide' is not a group table: "),
-    ("groups=cube.npy", "groups: 'cube' is not a group table: "),
+    ("groups=loop.npy", "groups: 'loop.npy' is not a table of a group: "),
+    ("groups=minus.npy", "groups: 'minus.npy' is not a table of a group: "),
+    ("groups=floats.npy", "groups: 'floats.npy' is not a table of a group: "),
+    ("groups=wide.npy", "groups: 'wide.npy' is not a table of a group: "),
+    ("groups=cube.npy", "groups: 'cube.npy' is not a table of a group: "),
     ("groups=code.npy", "groups: 'code.npy' is not a table of a group: "),
     ("groups=pickle.npy", "groups: 'pickle.npy' is not a table of a group: "),
     ("groups=cut.npy", "groups: 'cut.npy' is not a table of a group: "),
@@ -142,29 +142,30 @@ MAIN = [
     ("groups=v4.csv,other/v4.csv", "groups: 'v4.csv' and 'other/v4.csv' would share"),
 ]
 
+F = "--out=f.safetensors"
 FLAGS = [
     (main, [], "--config: missing"),
     (main, ["--config=absent.py"], "--config=absent.py: no such file"),
-    (main, ["--config=empty"], "--config=empty: no such file"),
-    (main, ["--config=text"], "--config=text: no such file"),
+    (main, ["--config=empty"], "--config=empty: not an experiment; use"),
+    (main, ["--config=text"], "--config=text: not an experiment; use"),
     (main, ["--config=broken.py"], "--config=broken.py: line 1 of "),
     (main, ["--config=raises.py"], "--config=raises.py: line 2: KeyError"),
-    (main, ["--config=nothing.py"], "--config=nothing.py: AttributeError"),
+    (main, ["--config=nothing.py"], "--config=nothing.py: has no get_config()"),
     (main, [*S3], "--workdir: missing"),
     (main, [*S3, "--workdir="], "--workdir: missing"),
     (main, [*S3, "--workdir=text"], "--workdir: 'text': File exists"),
     (main, [*S3, "--workdir=text/x"], "--workdir: 'text/x': Not a directory"),
     (main, [*S3, f"--workdir={'x' * 300}"], "--workdir: 'xxx"),
-    (main, [*S3, "--workdir=new", "--shard=4/4"], "shard: '4/4' is not allowed"),
-    (main, [*S3, "--workdir=new", "--shard=-1/2"], "shard: '-1/2' is not allowed"),
-    (main, [*S3, "--workdir=new", "--shard=1"], "shard: '1' is not allowed"),
-    (main, [*S3, "--wrokdir=new"], "--wrokdir: unknown; did you mean workdir?"),
+    (main, [*S3, "--workdir=new", "--shard=4/4"], "--shard: '4/4' is not allowed"),
+    (main, [*S3, "--workdir=new", "--shard=-1/2"], "--shard: '-1/2' is not allowed"),
+    (main, [*S3, "--workdir=new", "--shard=1"], "--shard: '1' is not allowed"),
+    (main, [*S3, "--wrokdir=new"], "--wrokdir: unknown; did you mean --work"),
     (main, [*S3, "new"], "'new' is not a flag"),
     (main, [*S3, "--dry_run=maybe"], "--dry_run: 'maybe' is not allowed"),
     (table3, [], "--workdir: missing"),
-    (table3, ["--workdir=absent"], "--workdir: 'absent' holds no cells"),
+    (table3, ["--workdir=absent"], "--workdir: 'absent' does not exist"),
     (table3, ["--workdir=empty"], "--workdir: 'empty' holds no cells"),
-    (table3, ["--workdir=text"], "--workdir: 'text' holds no cells"),
+    (table3, ["--workdir=text"], "--workdir: 'text' is not a directory"),
     (table3, ["--wrokdir=x"], "--wrokdir: unknown"),
     (table3, ["--workdir=trained", "--out=text"], "--out: 'text': File exists"),
     (table3, ["--workdir=trained", "--out=text/x"], "--out: 'text/x': Not a directory"),
@@ -172,11 +173,19 @@ FLAGS = [
     (export, [], "--workdir: missing"),
     (export, ["--workdir=trained"], "--run: missing"),
     (export, ["--workdir=trained", "--run=S3_mlp/1"], "--out: missing"),
-    (export, ["--workdir=trained", "--run=x/1", "--out=f"], "--run: 'x/1' names no c"),
-    (export, ["--workdir=trained", "--run=1", "--out=f"], "--run: '1' names no cell"),
-    (export, ["--workdir=trained", "--run=S3_mlp/x", "--out=f"], "--run: 'S3_mlp/x'"),
-    (export, ["--workdir=trained", "--run=S3_mlp/1", "--out=empty"], "--out: 'empty'"),
-    (export, ["--workdir=trained", "--run=S3_mlp/1", "--out=text/f"], "--out: 'text/f"),
+    (export, ["--workdir=trained", "--run=x/1", F], "--run: 'x/1' names no c"),
+    (export, ["--workdir=trained", "--run=1", F], "--run: '1' names no cell"),
+    (export, ["--workdir=trained", "--run=S3_mlp/x", F], "--run: 'S3_mlp/x'"),
+    (
+        export,
+        ["--workdir=trained", "--run=S3_mlp/1", "--out=n.pt"],
+        "--out: 'n.pt' is not",
+    ),
+    (
+        export,
+        ["--workdir=trained", "--run=S3_mlp/1", "--out=text/f.safetensors"],
+        "--out: 'te",
+    ),
     (published, [], "RUN_DIR: missing"),
     (published, ["empty"], "--workdir: missing"),
     (published, ["empty", "--wrokdir=x"], "--wrokdir: unknown"),
@@ -230,7 +239,7 @@ def test_setting(place, capsys, setting, message):
     group = [] if setting.startswith("groups") else S3[1:]  # named twice, both count
     flags = [S3[0], *group, f"--config.{setting}", "--workdir=new"]
     line = refused(place, capsys, main, *flags)
-    assert line.startswith(message)
+    assert line.startswith(f"--config.{message}")
 
 
 @pytest.mark.parametrize(
@@ -279,7 +288,7 @@ def test_damaged_file_in_a_workdir(place, capsys, program, name, content, messag
     flags = {
         main: Sweep(place, "S3", num_steps=5, architectures="mlp").flags("trained"),
         table3: ["--workdir=trained"],
-        export: ["--workdir=trained", "--run=S3_mlp/1", "--out=new"],
+        export: ["--workdir=trained", "--run=S3_mlp/1", "--out=new.safetensors"],
     }
     if name == "manifest.json" and program is not main:
         assert call(program, *flags[program]) == 0
@@ -310,7 +319,7 @@ def test_foreign_settings_in_a_workdir(place, capsys, change, message):
 
 def test_export_of_a_cell_without_checkpoint(place, capsys):
     shutil.rmtree(place / "trained" / "S3_mlp" / "checkpoints")
-    arguments = ["--workdir=trained", "--run=S3_mlp/1", "--out=new"]
+    arguments = ["--workdir=trained", "--run=S3_mlp/1", "--out=new.safetensors"]
     assert "has no checkpoint yet" in refused(place, capsys, export, *arguments)
 
 

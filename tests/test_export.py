@@ -138,9 +138,19 @@ def test_example_agrees_in_torch(trained, tmp_path):
     [
         ([], "--workdir: missing; use a directory"),
         (["--run=S3_mlp/1"], "--out: missing; use a file"),
-        (["--run=S9_mlp/1", "--out=x"], "--run: 'S9_mlp/1' names no cell in"),
-        (["--run=1", "--out=x"], "--run: '1' names no cell in"),
-        (["--run=S3_mlp/9", "--out=x"], "--run: 'S3_mlp/9': S3_mlp has the seeds 1, 2"),
+        (
+            ["--run=S3_mlp/1", "--out=net.pt"],
+            "--out: 'net.pt' is not allowed; use a name that ends in .safetensors\n",
+        ),
+        (
+            ["--run=S9_mlp/1", "--out=x.safetensors"],
+            "--run: 'S9_mlp/1' names no cell in",
+        ),
+        (["--run=1", "--out=x.safetensors"], "--run: '1' names no cell in"),
+        (
+            ["--run=S3_mlp/9", "--out=x.safetensors"],
+            "--run: 'S3_mlp/9': S3_mlp has the seeds 1, 2",
+        ),
     ],
 )
 def test_bad_input_is_one_line(trained, capsys, arguments, message):

@@ -147,7 +147,7 @@ def test_failures_are_listed_and_the_rest_imported(torch, tmp_path, capsys):
     [
         ([], "repjax: RUN_DIR: missing; name one or more\n"),
         (["run"], "repjax: --workdir: missing; use a directory"),
-        (["run", "--wrokdir=x"], "repjax: --wrokdir: unknown; did you mean workdir?"),
+        (["run", "--wrokdir=x"], "repjax: --wrokdir: unknown; did you mean --workdir?"),
     ],
 )
 def test_bad_flags_are_one_line(capsys, arguments, message):

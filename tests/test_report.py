@@ -260,8 +260,8 @@ def test_a_small_report_has_fewer_runs_with_figures(trained, tmp_path):
     ("arguments", "message"),
     [
         ([], "--workdir: missing"),
-        (["--workdir=no/such/place"], "--workdir: 'no/such/place' holds no cells"),
-        (["--wrokdir=x"], "--wrokdir: unknown; did you mean workdir?"),
+        (["--workdir=no/such/place"], "--workdir: 'no/such/place' does not exist"),
+        (["--wrokdir=x"], "--wrokdir: unknown; did you mean --workdir?"),
         (["--workdir=x", "--networks=many"], "--networks: 'many' is not allowed; use"),
         (["--workdir=x", "--panels=all"], "--panels: 'all' is not allowed; use"),
         (["--workdir=x", "--networks=-1"], "--networks: '-1' is not allowed; use"),

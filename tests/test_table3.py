@@ -159,8 +159,8 @@ def test_a_manifest_that_says_nothing_is_told(trained, tmp_path, capsys):
     ("arguments", "message"),
     [
         ([], "--workdir: missing"),
-        (["--workdir=no/such/place"], "--workdir: 'no/such/place' holds no cells"),
-        (["--wrokdir=x"], "--wrokdir: unknown; did you mean workdir?"),
+        (["--workdir=no/such/place"], "--workdir: 'no/such/place' does not exist"),
+        (["--wrokdir=x"], "--wrokdir: unknown; did you mean --workdir?"),
     ],
 )
 def test_bad_input_is_one_line(capsys, arguments, message):

@@ -1,6 +1,6 @@
 """Write the results of one or more workdirs as Parquet files with a data card.
 
-python -m repjax.dataset --workdir=DIR [--workdir=DIR2 …] --out=DIR
+repjax dataset --workdir=DIR [--workdir=DIR2 …] --out=DIR
 
 Writes runs.parquet, irreps.parquet, evaluations.parquet and README.md to --out. Runs
 that differ only in their seed are one cell, even from different workdirs. Needs the

@@ -90,15 +90,18 @@ class Wandb:
         """Begin a run named like the cell, in a group named like the workdir."""
         import wandb
 
-        self._run = wandb.init(
-            project=os.environ.get("WANDB_PROJECT", "repjax"),
-            group=workdir.resolve().name,
-            name=cell.name,
-            config=_hyper_parameters(cell),
-            dir=workdir,
-            reinit="create_new",  # a round has several at a time
-            settings=wandb.Settings(silent=True, console="off"),
-        )
+        try:
+            self._run = wandb.init(
+                project=os.environ.get("WANDB_PROJECT", "repjax"),
+                group=workdir.resolve().name,
+                name=cell.name,
+                config=_hyper_parameters(cell),
+                dir=workdir,
+                reinit="create_new",  # a round has several at a time
+                settings=wandb.Settings(silent=True, console="off"),
+            )
+        except wandb.Error as error:  # such as no API key
+            raise ConfigError(f"log: 'wandb': {error}") from None
         # After a resumption steps are repeated, which wandb's own counter cannot be.
         self._run.define_metric("*", step_metric="step")
 
@@ -136,7 +139,7 @@ class Curves(Progress):
         """
         if log == "none":
             return None
-        require(LIBRARIES[log], log, f"log: {log!r}")
+        require_library(log)
         if not is_local(workdir):
             raise ConfigError(
                 f"log: {log!r} is not allowed with --workdir={workdir}; use a path on "
@@ -193,6 +196,12 @@ class Curves(Progress):
         sinks, self._sinks, self._rows, self._irreps = self._sinks, [], [], []
         for sink in sinks:
             sink.close()
+
+
+def require_library(log: str) -> None:
+    """Raise `ConfigError` if the library for a value of `config.log` is missing."""
+    if log != "none":
+        require(LIBRARIES[log], log, f"log: {log!r}")
 
 
 def statistics(metrics: Mapping[str, np.ndarray]) -> dict[str, float]:

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -154,8 +155,24 @@ def _check_settings(cell: CellConfig, directory: Path) -> None:
     if differing:
         raise ConfigError(
             f"{', '.join(differing)}, with which {directory} was begun; "
-            "use another --workdir"
+            f"{_way_out(stored, wanted)}"
         )
+
+
+def _way_out(stored: Mapping[str, Any], wanted: Mapping[str, Any]) -> str:
+    """Say how to train a cell that differs from a stored one; more seeds alone."""
+    begun, seeds = stored.get("seeds"), wanted["seeds"]
+    differing = [
+        k for k in wanted if stored.get(k) != wanted[k] and k not in MAY_CHANGE
+    ]
+    more = seeds[len(begun) :] if begun and begun == seeds[: len(begun)] else []
+    if differing == ["seeds"] and more and more[-1] - more[0] == len(more) - 1:
+        return (
+            f"train the others with --config.first_seed={more[0]} "
+            f"--config.num_seeds={len(more)} in another --workdir: table3, report and "
+            "dataset take several"
+        )
+    return "use another --workdir"
 
 
 def _set_damaged_results_aside(directory: Path, trajectories: Trajectories) -> None:

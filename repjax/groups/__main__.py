@@ -1,7 +1,7 @@
-"""Tells what is known of groups.
+"""Say what is known of groups.
 
-python -m repjax.groups NAME… [--irreps] [--subgroups] [--json] [--table=FILE]
-python -m repjax.groups --list=ORDER [--json]
+repjax groups NAME… [--irreps] [--subgroups] [--json] [--table=FILE]
+repjax groups --list=ORDER [--json]
 
 A NAME is any that --config.groups takes: S5, SmallGroup(21,1), A5xC2, C7:C3, a file.
 Quote names with brackets: the shell has its own use for these.
@@ -31,6 +31,10 @@ from repjax.settings.rules import ConfigError
 from repjax.storage.files import write_atomically
 
 NOT_COMPUTED = f"not computed above order {LARGEST_COMPUTED:,}; --irreps does"
+
+_LEGEND = """\
+kernel: elements that act as the identity; 1: faithful
+orbit: irreps with the same number are taken to each other by automorphisms"""
 
 _FLAGS = flags.FlagValues()
 _IRREPS = flags.DEFINE_bool(
@@ -147,9 +151,10 @@ def _in_words(group: Group, facts: dict[str, Any]) -> Iterator[str]:
         ("classes", facts["num_classes"]),
         ("automorphisms", _count(facts["num_automorphisms"])),
         ("Small Groups Library", facts["small_group"] or f"beyond {LARGEST_ORDER}"),
-        ("structure", facts["structure"] or "not known"),
-        ("other names", _other_names(facts)),
     ]
+    if facts["structure"] not in (None, group.name):
+        rows.append(("structure", facts["structure"]))
+    rows.append(("other names", _other_names(facts)))
     yield _indented(tabulate(rows, tablefmt="plain", disable_numparse=True))
     yield ""
     if facts["irreps"] is None:
@@ -163,6 +168,7 @@ def _in_words(group: Group, facts: dict[str, Any]) -> Iterator[str]:
                 for irrep in facts["irreps"]
             ]
         )
+        yield "\n" + _indented(_LEGEND)
     classes = [f"{order}{letters(k)}" for k, order in _numbered(facts)]
     if _IRREPS.value:
         yield "\nReal characters, by class (order of its elements, letter):"
@@ -201,7 +207,8 @@ def _in_words(group: Group, facts: dict[str, Any]) -> Iterator[str]:
 
 def _other_names(facts: dict[str, Any]) -> str:
     """Return the other names of a group, and which were not looked for."""
-    names = ", ".join(facts["other_names"]) or "none"
+    told = (facts["small_group"], facts["structure"])
+    names = ", ".join(n for n in facts["other_names"] if n not in told) or "none"
     if facts["order"] > LARGEST_COMPARED:
         return f"not computed above order {LARGEST_COMPARED:,}"
     if facts["order"] > LARGEST_ORDER:
@@ -231,6 +238,11 @@ def _number(real: float, imaginary: float = 0.0) -> str:
 
 
 def _table(rows: list[dict[str, Any]]) -> str:
+    words = {True: "yes", False: "no"}
+    rows = [
+        {key: words[x] if isinstance(x, bool) else x for key, x in row.items()}
+        for row in rows
+    ]
     return _indented(
         tabulate(rows, headers="keys", tablefmt="simple", disable_numparse=True)
     )

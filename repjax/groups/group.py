@@ -50,7 +50,7 @@ class Group:
             group = cls(name, _checked_entries(np.asarray(table)), elements=elements)
             _check_axioms(group)
         except ValueError as error:
-            raise ValueError(f"'{name}' is not a group table: {error}") from None
+            raise ValueError(f"'{name}' is not a table of a group: {error}") from None
         return group
 
     @cached_property
@@ -164,6 +164,14 @@ class Group:
         return bool((self.table == self.table.T).all())
 
 
+def first_repeated(elements: Int[np.ndarray, " group"]) -> int | None:
+    """Return the first place of an element that stands before it, too, or None."""
+    if np.bincount(elements).max() < 2:
+        return None
+    places = np.unique(elements, return_index=True)[1]
+    return int(np.setdiff1d(np.arange(len(elements)), places).min())
+
+
 def _checked_entries(table: np.ndarray) -> Int[np.ndarray, "group group"]:
     """A private int32 copy of a square integer table with entries in range."""
     if table.ndim != 2 or table.shape[0] != table.shape[1] or not table.size:
@@ -181,17 +189,24 @@ def _checked_entries(table: np.ndarray) -> Int[np.ndarray, "group group"]:
 
 
 def _check_axioms(group: Group) -> None:
-    """Identity, inverses, and associativity by Light's test.
+    """Check identity, inverses, and associativity by Light's test.
 
     The elements s with (xs)y = x(sy) for all x, y are closed under products, so it is
     enough to test a generating set: at most log2(n) comparisons of n×n tables.
     """
     table = group.table
+    names = group.elements or range(group.order)
     invertible = (table == group.identity).any(axis=1)
     if not invertible.all():
-        raise ValueError(f"element {invertible.argmin()} has no inverse")
+        raise ValueError(f"element {names[invertible.argmin()]} has no inverse")
+    for kind, by_line in (("row", table), ("column", table.T)):
+        for k, line in enumerate(by_line):
+            if (place := first_repeated(line)) is not None:
+                twice = names[line[place]]
+                raise ValueError(f"the {kind} of {names[k]} holds {twice} twice")
     for s in group.generators:
         unequal = table[table[:, s]] != table[:, table[s]]
         if unequal.any():
             x, y = np.argwhere(unequal)[0]
-            raise ValueError(f"it is not associative: ({x}*{s})*{y} != {x}*({s}*{y})")
+            a, b, c = names[x], names[s], names[y]
+            raise ValueError(f"it is not associative: ({a}*{b})*{c} != {a}*({b}*{c})")

@@ -1,11 +1,13 @@
 """Groups in files: multiplication tables, and generators as permutations."""
 
 import re
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from repjax.groups.group import Group
+from repjax.groups.group import Group, first_repeated
 from repjax.groups.permutations import (
     Images,
     cycles_of,
@@ -36,7 +38,11 @@ def read_group(path: Path, largest: int) -> Group:
         ValueError: the file holds no group; the message is one line and names the file,
             with line and column where text is at fault.
     """
-    if not path.is_file():
+    try:
+        is_file = path.is_file()
+    except OSError as error:  # such as a name that is too long
+        raise ValueError(f"'{path}': {error.strerror}") from None
+    if not is_file:
         raise ValueError(f"'{path}' is not a file")
     kind = "list of generators" if path.suffix in GENERATORS else "table of a group"
     try:
@@ -55,7 +61,8 @@ def read_group(path: Path, largest: int) -> Group:
     except (ValueError, OSError, EOFError, MemoryError, OverflowError) as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")
         raise ValueError(f"'{path}' is not a {kind}: {reason}") from None
-    return Group.from_table(path.stem, table, labels)
+    group = Group.from_table(str(path), table, labels)  # errors name the whole path
+    return replace(group, name=path.stem)
 
 
 Lines = list[tuple[int, str]]
@@ -92,6 +99,7 @@ def _read_table(lines: Lines) -> tuple[np.ndarray, tuple[str, ...] | None]:
     """
     numbers = _square_of_numbers(lines)
     if numbers is not None:
+        _check_distinct(numbers, [line for line, _ in lines], 1, range(len(numbers)))
         return numbers, None
     header, beside, body = _split_labels(lines, _cells(lines))
     labels = header or beside or body[0].tolist()
@@ -109,9 +117,32 @@ def _read_table(lines: Lines) -> tuple[np.ndarray, tuple[str, ...] | None]:
                 f"neither an element ({some}) nor an index (0 to {len(labels) - 1})"
             )
         table[i, j] = known[word]
+    body_lines = [line for line, _ in lines[header is not None :]]
+    _check_distinct(table, body_lines, 1 + (beside is not None), labels)
     if beside:  # rows may come in another order than columns
         table = table[[beside.index(label) for label in labels]]
     return table, tuple(labels)
+
+
+def _check_distinct(
+    table: np.ndarray, lines: Sequence[int], first_column: int, names: Sequence
+) -> None:
+    """Check that no row and no column of a table holds an element twice.
+
+    Args:
+        table: the table as it stands in the file.
+        lines: number of the line of each row.
+        first_column: number of the first column.
+        names: labels of the elements, or their indices.
+    """
+    for kind, by_line in (("row", table), ("column", table.T)):
+        for k, elements in enumerate(by_line):
+            if (place := first_repeated(elements)) is not None:
+                i, j = (k, place) if kind == "row" else (place, k)
+                raise ValueError(
+                    f"line {lines[i]}, column {j + first_column}: "
+                    f"{names[table[i, j]]} again; each {kind} holds each element once"
+                )
 
 
 def _cells(lines: Lines) -> np.ndarray:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from repjax.groups import families
+from repjax.groups import families, suggestions
 from repjax.groups.group import Group
 from repjax.groups.group_files import SUFFIXES, is_group_file, read_group
 from repjax.groups.library import LARGEST_ORDER, library_group
@@ -288,4 +288,17 @@ def _too_large(order: str, name: str) -> ValueError:
 
 
 def _unknown(name: str) -> ValueError:
-    return ValueError(f"'{name}' is not a known group; use {KNOWN}")
+    return ValueError(f"'{name}' is not a known group; {_hint(name)}")
+
+
+def _hint(name: str) -> str:
+    """Return what was probably meant, or every name that is allowed."""
+    if file := suggestions.file_of(name):
+        return f"did you mean {file}?"
+    meant = suggestions.respelled(name)
+    if meant != name and suggestions.respelled(meant) == meant:
+        try:
+            return f"did you mean {build_group(meant).name}?"
+        except ValueError:
+            pass
+    return suggestions.reason(meant, MAX_ORDER, MAX_DEGREE) or f"use {KNOWN}"

@@ -1,6 +1,6 @@
 """Report what the networks of one or more workdirs learned: numbers, figures, a page.
 
-python -m repjax.report --workdir=DIR [--workdir=DIR2 …] [--out=DIR] [--networks=4]
+repjax report --workdir=DIR [--workdir=DIR2 …] [--out=DIR] [--networks=4]
     [--panels=8] [--cells=PATTERN] [--step=N]
 
 Writes analysis.json, figures/ and index.html to --out. Runs that differ only in their
@@ -10,6 +10,8 @@ seed are reported together, even from different workdirs.
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from fnmatch import fnmatchcase
+from itertools import compress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -89,7 +91,8 @@ _CELLS = flags.DEFINE_string(
 _STEP = flags.DEFINE_string(
     "step",
     None,
-    "Step at which networks are taken apart, one with a snapshot; by default the last.",
+    "Step at which the networks of --cells are taken apart, one with a snapshot; by "
+    "default the last.",
     flag_values=_FLAGS,
 )
 
@@ -100,6 +103,7 @@ def main() -> None:
         raise ConfigError("--workdir: missing; use a directory that was trained in")
     num_networks = _count("--networks", _NETWORKS.value)
     num_panels = _count("--panels", _PANELS.value)
+    step = None if _STEP.value is None else parse_step(_STEP.value)
     workdirs = [as_path(workdir) for workdir in _WORKDIRS.value]
     directories = cell_directories(workdirs)
     if num_networks is None:
@@ -117,9 +121,10 @@ def main() -> None:
 
     backend.prepare()
     backend.require_devices()
-    step = None if _STEP.value is None else parse_step(_STEP.value)
     manifests = read_manifests(workdirs)
-    report = build_report(directories, num_networks, manifests, step)
+    report = build_report(
+        directories, num_networks, manifests, step, _CELLS.value or "*"
+    )
     if not report.stories:
         raise ConfigError(
             f"--workdir: no cell in {', '.join(_WORKDIRS.value)} is trained to the end"
@@ -157,6 +162,7 @@ def build_report(
     num_networks: int,
     manifests: dict[str, Any],
     step: int | None = None,
+    of_cells: str = "*",
 ) -> Report:
     """Build the report of the cells in these folders.
 
@@ -165,13 +171,30 @@ def build_report(
         num_networks: how many networks of each story are taken apart, at most.
         manifests: manifests of their workdirs.
         step: step at which they are taken apart, by default the last.
+        of_cells: pattern for the names of cells that this step is for; others are taken
+            apart at the last.
+
+    Raises:
+        ConfigError: no cell matches the pattern, or one has no snapshot of the step.
     """
     from repjax.dissection import open_cells
 
-    cells = open_cells(directories, step)
+    cells = open_cells(directories)
     parts = merge([cell.results for cell in cells])
+    names = unique_names(parts)
+    chosen = [fnmatchcase(name, of_cells) for name in names]
+    if parts and not any(chosen):
+        some = f"{', '.join(names[:10])}{', …' * (len(names) > 10)}"
+        raise ConfigError(
+            f"--cells: {of_cells!r} matches no cell; the cells are {some}"
+        )
+    if step is not None:
+        indices = {i for part in compress(parts, chosen) for i, _ in part.sources}
+        at_step = open_cells([cells[i].directory for i in sorted(indices)], step)
+        for index, cell in zip(sorted(indices), at_step, strict=True):
+            cells[index] = cell
     stories: list[Story] = []
-    for name, merged in zip(unique_names(parts), parts, strict=True):
+    for name, merged in zip(names, parts, strict=True):
         if merged.repeated:
             seeds = ", ".join(map(str, merged.repeated))
             print(f"repjax: {name}: counted once: seeds {seeds}", file=sys.stderr)

@@ -3,7 +3,7 @@
 import dataclasses
 import math
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from enum import Enum
@@ -180,15 +180,43 @@ def show(value: Any) -> str:
 
 
 def check_key(key: str, known: Iterable[str], where: str = "") -> None:
-    """Raise `ConfigError` unless `key` is one of the `known` dotted keys."""
+    """Raise `ConfigError` unless `key` is one of the `known` dotted keys.
+
+    Args:
+        key: what the user wrote.
+        known: what is allowed.
+        where: precedes the key in the message, and, if it begins with dashes, the keys
+            that the message suggests.
+    """
     known = list(known)
     if key in known:
         return
     inside = [name for name in known if name.startswith(f"{key}.")]
+    likely = [] if inside else _likely(key, known)
     if inside:
-        raise ConfigError(f"{where}{key}: holds several keys; use {', '.join(inside)}")
-    name = key.rpartition(".")[2]
-    likely = [other for other in known if other.rpartition(".")[2] == name]
-    likely = likely or get_close_matches(key, known, n=1)
-    hint = f"did you mean {likely[0]}?" if likely else f"use one of {', '.join(known)}"
-    raise ConfigError(f"{where}{key}: unknown; {hint}")
+        reason = f"holds several keys; use {_listed(inside, where)}"
+    elif len(likely) == 1:
+        reason = f"unknown; did you mean {_listed(likely, where)}?"
+    else:
+        reason = f"unknown; use one of {_listed(likely or known, where)}"
+    raise ConfigError(f"{where}{key}: {reason}")
+
+
+def _likely(key: str, known: Sequence[str]) -> list[str]:
+    """Return the key that was probably meant, or all keys of its section."""
+    section, _, name = key.rpartition(".")
+    sections = {other.rpartition(".")[0] for other in known}
+    meant = get_close_matches(section, sections - {""}, n=1) if section else []
+    candidates = [k for k in known if not meant or k.rpartition(".")[0] == meant[0]]
+    if same := [other for other in known if other.rpartition(".")[2] == name]:
+        return same[:1]
+    by_name = {other.rpartition(".")[2]: other for other in candidates}
+    if close := get_close_matches(name, by_name, n=1):
+        return [by_name[close[0]]]
+    return candidates if meant else []
+
+
+def _listed(keys: Sequence[str], where: str) -> str:
+    """Return keys as they are to be typed; of many, the flag is not repeated."""
+    flag = where if where.startswith("--") and len(keys) <= 10 else ""
+    return ", ".join(f"{flag}{key}" for key in keys)

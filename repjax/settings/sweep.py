@@ -58,6 +58,21 @@ def expand(config: Config, typed_in: Collection[str] = ()) -> list[CellConfig]:
     return cells
 
 
+def check_overrides(config: Config, typed_in: Collection[str]) -> None:
+    """Raise `ConfigError` if an override that a user typed in matches no cell.
+
+    Those of a file may match none: they are there for groups that it is asked to leave
+    out.
+    """
+    cells = [f"{g}/{a}" for g in config.groups for a in config.architectures]
+    for pattern, *_ in config.overrides if "overrides" in typed_in else ():
+        if not any(fnmatchcase(cell, pattern) for cell in cells):
+            some = f"{', '.join(cells[:10])}{', …' * (len(cells) > 10)}"
+            raise ConfigError(
+                f"overrides: {show(pattern)} matches no cell; the cells are {some}"
+            )
+
+
 def _expand_pair(
     config: Config,
     base: Mapping[str, Any],
@@ -137,7 +152,7 @@ def parse_shard(shard: str) -> tuple[int, int]:
     match = re.fullmatch(r"(\d+)/(\d+)", shard, re.ASCII)
     if not match or not int(match[1]) < int(match[2]):
         raise ConfigError(
-            f"shard: {show(shard)} is not allowed; use i/n with 0 <= i < n"
+            f"--shard: {show(shard)} is not allowed; use i/n with 0 <= i < n"
         )
     return int(match[1]), int(match[2])
 

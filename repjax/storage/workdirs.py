@@ -11,29 +11,55 @@ from repjax.storage.files import read_json
 from repjax.storage.group_tables import recall_group
 from repjax.storage.rounds import round_of
 
+_SETTINGS, _MANIFEST = "config.json", "manifest.json"
 
-def cell_directories(workdirs: Iterable[Path]) -> list[Path]:
+
+def cell_directories(
+    workdirs: Iterable[Path], argument: str = "--workdir"
+) -> list[Path]:
     """Return the folders of cells in each workdir, by name.
+
+    Args:
+        workdirs: directories that were trained in or imported to.
+        argument: flag or argument that names them, for messages.
 
     Raises:
         ConfigError: a workdir holds no sweep, or all are shards without a run.
     """
     directories = []
     for workdir in workdirs:
-        found = sorted(path.parent for path in workdir.glob("*/config.json"))
-        if not found and not (workdir / "manifest.json").exists():
-            raise ConfigError(
-                f"--workdir: '{workdir}' holds no cells; use one that was trained in"
-            )
+        found = _cells_in(workdir)
+        if not found and not (workdir / _MANIFEST).exists():
+            raise ConfigError(f"{argument}: '{workdir}' {_fault_of(workdir)}")
         directories += found
     if not directories:
-        raise ConfigError("--workdir: no cells there; add the other shards")
+        raise ConfigError(f"{argument}: no cells there; add the other shards")
     return directories
+
+
+def _cells_in(workdir: Path) -> list[Path]:
+    return sorted(path.parent for path in workdir.glob(f"*/{_SETTINGS}"))
+
+
+def _fault_of(directory: Path) -> str:
+    """Explain why a directory is no workdir, and which is meant."""
+    if not directory.exists():
+        return "does not exist; use a directory that was trained in"
+    if not directory.is_dir():
+        return "is not a directory; use one that was trained in"
+    if (directory / _SETTINGS).exists():
+        return f"is a cell of {directory.parent}; use that directory"
+    inside = [path for path in directory.iterdir() if path.is_dir() and _cells_in(path)]
+    if inside:
+        names = [str(path) for path in sorted(inside)]
+        some = f"{', '.join(names[:10])}{', …' * (len(names) > 10)}"
+        return f"holds workdirs; use one of {some}"
+    return "holds no cells; use a directory that was trained in"
 
 
 def read_cell(directory: Path) -> CellConfig:
     """Return the settings of the cell in a folder."""
-    values = read_json(directory / "config.json")
+    values = read_json(directory / _SETTINGS)
     try:
         cell = CellConfig.from_json(values)
     except ConfigError as error:  # a group or settings that are no longer known
@@ -80,7 +106,7 @@ def wanted_seeds(workdirs: Iterable[Path]) -> dict[str, set[int]]:
     """
     wanted: dict[str, set[int]] = {}
     for workdir in workdirs:
-        path = workdir / "manifest.json"
+        path = workdir / _MANIFEST
         if not path.exists():
             continue
         try:

@@ -145,6 +145,21 @@ def test_wandb_offline_keeps_settings_and_curves(tmp_path, monkeypatch):
     assert b"train_loss/median" in file.read_bytes()
 
 
+def test_what_wandb_refuses_is_one_line(tmp_path, monkeypatch):
+    """As without a key."""
+    wandb = pytest.importorskip("wandb")
+
+    def refuse(**_):
+        raise wandb.errors.UsageError("No API key configured.")
+
+    monkeypatch.setattr(wandb, "init", refuse)
+    curves = Curves.of("wandb", tmp_path)
+    curves.prepare([tiny_cell()])
+    with pytest.raises(ConfigError) as error:
+        curves.start("S3_mlp", 3, 40, 0)
+    assert str(error.value) == "log: 'wandb': No API key configured."
+
+
 @pytest.mark.parametrize(
     ("log", "library"), [("tensorboard", "tensorboardX"), ("wandb", "wandb")]
 )

@@ -16,7 +16,7 @@ from repjax.engine.ensemble import Ensemble
 from repjax.engine.progress import PlainProgress, Progress, run_lines
 from repjax.engine.saved import reevaluate
 from repjax.engine.schedule import evaluation_steps
-from repjax.engine.train import Stopped, train_sweep
+from repjax.engine.train import Stopped, claim_directories, train_sweep
 from repjax.metrics import COUNTS, EXPLAINED, PER_IRREP, SCALARS
 from repjax.settings.rules import ConfigError
 from repjax.storage.checkpoint import Checkpoints
@@ -293,3 +293,29 @@ def test_a_restart_after_a_finished_round_gives_the_same_bits(tmp_path):
         train_sweep(cells, cut, Progress()), whole, strict=True
     ):
         chex.assert_trees_all_equal(again.metrics, expected.metrics)
+
+
+MORE = (
+    "train the others with --config.first_seed=4 --config.num_seeds=2 in another "
+    "--workdir: table3, report and dataset take several"
+)
+
+
+@pytest.mark.parametrize(
+    ("changes", "way_out"),
+    [
+        ({"num_seeds": 5}, MORE),
+        ({"num_seeds": 5, "first_seed": 2}, "use another --workdir"),
+        ({"num_seeds": 2}, "use another --workdir"),
+        ({"num_seeds": 5, "num_steps": 41}, "use another --workdir"),
+    ],
+)
+def test_more_seeds_than_were_begun_go_to_another_workdir(tmp_path, changes, way_out):
+    """The line has the flags that train the others."""
+    first = tiny_cell()
+    claim_directories([first], tmp_path)
+    with pytest.raises(ConfigError) as error:
+        claim_directories([tiny_cell(**changes)], tmp_path)
+    differing, _, rest = str(error.value).partition(", with which ")
+    assert rest == f"{tmp_path / first.name} was begun; {way_out}"
+    assert differing.endswith("differs from [1, 2, 3]")

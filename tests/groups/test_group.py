@@ -56,6 +56,8 @@ def test_from_table_accepts_every_named_group(name):
         ([[0, 0], [1, 1]], "no element is a two-sided identity"),
         ([[0, 1], [0, 1]], "no element is a two-sided identity"),
         ([[0, 1], [1, 1]], "element 1 has no inverse"),
+        ([[0, 1, 2], [1, 0, 0], [2, 0, 1]], "the row of 1 holds 0 twice"),
+        ([[0, 1, 2], [1, 2, 0], [2, 0, 2]], "the row of 2 holds 2 twice"),
         ([[0, 1, 2], [1, 2, 0]], r"shape is \(2, 3\), not square"),
         ([0, 1], r"shape is \(2,\), not square"),
         (np.empty((0, 0), int), r"shape is \(0, 0\), not square"),
@@ -65,7 +67,9 @@ def test_from_table_accepts_every_named_group(name):
 )
 def test_bad_tables_are_refused_in_one_line(table, reason):
     """Each broken axiom has its own message, which names the table."""
-    with pytest.raises(ValueError, match=f"^'X' is not a group table: .*{reason}") as e:
+    with pytest.raises(
+        ValueError, match=f"^'X' is not a table of a group: .*{reason}"
+    ) as e:
         Group.from_table("X", table)
     assert "\n" not in str(e.value)
 
@@ -79,7 +83,7 @@ def test_one_wrong_entry_is_always_noticed(data, name):
     a, b = data.draw(index), data.draw(index)
     shift = data.draw(st.integers(1, len(table) - 1))
     table[a, b] = (table[a, b] + shift) % len(table)
-    with pytest.raises(ValueError, match="is not a group table"):
+    with pytest.raises(ValueError, match="is not a table of a group"):
         Group.from_table("X", table)
 
 

@@ -71,6 +71,27 @@ def test_npy_tables(tmp_path, quaternion_table, dtype):
         ("other.csv", b"*,a,b\na,a,b\nc,b,a", "line 1, column 3: the label 'b' is n"),
         ("above.csv", b"*,a,c\na,a,b\nb,b,a", "line 1, column 3: the label 'c' is n"),
         ("stray.csv", b"*,a,b\na,a,b\nb,b,x", "line 3, column 3: 'x' is neither"),
+        (
+            "row.csv",
+            b"0,1,2\n1,2,0\n2,2,1",
+            "^'[^']*row.csv' is not a table of a group: "
+            "line 3, column 2: 2 again; each row holds each element once$",
+        ),
+        (
+            "column.csv",
+            b"0,1,2\n1,2,0\n\n1,0,2",
+            "line 4, column 1: 1 again; each column",
+        ),
+        (
+            "labels.csv",
+            b"*,e,a,b\ne,e,a,b\nb,b,e,e\na,a,b,e",
+            "line 3, column 4: e again",
+        ),
+        (
+            "loop.txt",
+            b"e a b c d\na e c d b\nb d e a c\nc b d e a\nd c a b e",
+            r"loop.txt' is .* group: it is not asso.*: \(a\*a\)\*b != a\*\(a\*b\)$",
+        ),
         ("none.perm", b"# nothing\n", "it holds no permutation"),
         ("cycle.perm", b"(0 1 2)\n(0 1", "line 2, column 1: expected a cycle"),
         ("point.perm", b"(0 1 2)\n(0 x)", "line 2, column 4: 'x' is not a point"),

@@ -13,7 +13,7 @@ from repjax.settings.config import (
     from_config_dict,
     rules_of,
 )
-from repjax.settings.rules import ConfigError
+from repjax.settings.rules import ConfigError, check_key
 from repjax.settings.sweep import expand
 
 
@@ -138,19 +138,50 @@ def test_every_setting_refuses_a_value_of_another_kind():
 
 
 def test_unknown_keys_are_errors_with_the_nearest_one():
-    config = base.get_config()
+    config = base.get_config().unlock()
     config.num_sedes = 3
     with pytest.raises(ConfigError, match=r"^num_sedes: unknown; did you mean num_see"):
         from_config_dict(config)
-    config = base.get_config()
+    config = base.get_config().unlock()
     config.optimizer.momentum = 0.9
     with pytest.raises(ConfigError, match=r"^optimizer.momentum: unknown"):
         from_config_dict(config)
 
 
+OPTIMIZER = ["learning_rate", "weight_decay", "beta1", "beta2", "eps"]
+
+
+@pytest.mark.parametrize(
+    ("key", "where", "hint"),
+    [
+        ("num_sedes", "", "did you mean num_seeds?"),
+        ("num_sedes", "--config.", "did you mean --config.num_seeds?"),
+        ("weight-decay", "", "did you mean optimizer.weight_decay?"),
+        ("optimiser.learnin_rate", "", "did you mean optimizer.learning_rate?"),
+        ("mlp.learning_rate", "", "did you mean optimizer.learning_rate?"),
+        *(
+            (
+                f"optimizer.{name}",
+                where,
+                f"use one of {', '.join(where + key for key in keys)}",
+            )
+            for name in ("lr", "wd")
+            for where in ("", "--config.")
+            for keys in [[f"optimizer.{key}" for key in OPTIMIZER]]
+        ),
+        ("xyz", "--config.", f"use one of {', '.join(rules_of(Config))}"),
+    ],
+)
+def test_a_hint_is_near_or_lists_the_section(key, where, hint):
+    """No key of the section is proposed for its section's sake alone."""
+    with pytest.raises(ConfigError) as error:
+        check_key(key, rules_of(Config), where)
+    assert str(error.value) == f"{where}{key}: unknown; {hint}"
+
+
 def test_missing_keys_are_errors():
     for key in rules_of(Config):
-        config = base.get_config()
+        config = base.get_config().unlock()
         *sections, name = key.split(".")
         del (config[sections[0]] if sections else config)[name]
         with pytest.raises(ConfigError, match=f"^{key}: missing; use "):

@@ -115,7 +115,7 @@ def test_groups_from_table_files_get_the_name_of_the_file(tmp_path):
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"groups": ("S3", "Q7")}, r"^groups: 'Q7' is not a known group; use C<n>"),
+        ({"groups": ("S3", "Q7")}, r"^groups: 'Q7' is not a known group; Q<n> goes"),
         ({"groups": ("no/such.npy",)}, r"^groups: 'no/such.npy' is not a file"),
         ({"task": "a*c"}, r"^task: 'a\*c' is not a word"),
         ({"groups": ("C1",)}, r"^train_fraction: 0.4 of the 1 pairs of C1"),
@@ -177,7 +177,7 @@ def test_cost_is_that_of_the_products_over_pairs():
     "shard", ["4/4", "0/0", "-1/2", "1", "a/b", "1/2/3", "", "٣/٤"]
 )
 def test_bad_shards(shard):
-    with pytest.raises(ConfigError, match=r"^shard: .*use i/n with 0 <= i < n"):
+    with pytest.raises(ConfigError, match=r"^--shard: .*use i/n with 0 <= i < n"):
         parse_shard(shard)
 
 
