@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from repjax.engine.ensemble import Ensemble
+from repjax.engine.interrupts import answered
 from repjax.engine.parts import Parts
 from repjax.engine.programs import Programs
 from repjax.engine.progress import Progress
@@ -297,7 +298,8 @@ class _Pace:
 def _signals_noted() -> Iterator[list[int]]:
     """Collect SIGTERM and SIGINT in a list; a second SIGINT interrupts.
 
-    In another thread than the main one Python handles no signals, and none is noted.
+    A line on stderr answers the first SIGINT at once. In another thread than the main
+    one Python handles no signals, and none is noted.
     """
     received: list[int] = []
     if threading.current_thread() is not threading.main_thread():
@@ -311,7 +313,8 @@ def _signals_noted() -> Iterator[list[int]]:
 
     before = {n: signal.signal(n, note) for n in (signal.SIGTERM, signal.SIGINT)}
     try:
-        yield received
+        with answered():
+            yield received
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
