@@ -238,7 +238,7 @@ def _layout_of_part(
         at_once = min(at_once, per_device)
     order = build_group(cell.group).order
     num_pairs = _num_pairs(cell)
-    block = _cpu_block(order) if on_cpu else max(num_pairs, SMALLEST_BLOCK)
+    block = cpu_block(order) if on_cpu else max(num_pairs, SMALLEST_BLOCK)
     while True:
         turns = max(-(-per_device // at_once), 2 if on_cpu else 1)
         slots = turns * at_once
@@ -294,7 +294,7 @@ def _evaluated_at_once(
     return math.ceil(at_once / batches)
 
 
-def _cpu_block(order: int) -> int:
+def cpu_block(order: int) -> int:
     """Return the number of pairs of a block on a core."""
     size = next(size for most, size in CPU_BLOCKS if order**2 <= most)
     return min(size, order**2)

@@ -134,10 +134,22 @@ def claim_directories(
             _set_damaged_results_aside(folder, read)
 
     hosts.by_first(lambda: write_many(write, cells, folders))
-    for cell, folder in zip(cells, folders, strict=True):
-        _check_settings(cell, folder)
-        recall_group(cell, folder)
+    check_directories(cells, workdir)
     hosts.by_first(set_aside)
+
+
+def check_directories(cells: Sequence[CellConfig], workdir: Path) -> None:
+    """Check the settings in the folders that cells have already; nothing is written.
+
+    Raises:
+        ConfigError: a folder was begun with other settings, or with another group in
+            a file of the same name.
+    """
+    for cell in cells:
+        folder = workdir / cell.name
+        if (folder / _SETTINGS).exists():
+            _check_settings(cell, folder)
+            recall_group(cell, folder)
 
 
 def _check_settings(cell: CellConfig, directory: Path) -> None:
