@@ -12,7 +12,7 @@ import pytest
 import repjax
 from repjax.engine.train import _signals_noted
 from repjax.export import read_checkpoint
-from repjax.settings.rules import ConfigError
+from repjax.settings.rules import ConfigError, show
 from repjax.storage.results import CellResults
 from repjax.storage.tensors import read_tensors
 from repjax.trained import table_of_runs
@@ -119,6 +119,7 @@ def test_a_model_is_a_function_of_elements(sweep):
         (lambda s: s.params(4), "run: 4 is not allowed; use a row .* from 0 to 3"),
         (lambda s: s.params(-1), "run: -1 is not allowed"),
         (lambda s: s.params(0, step=29), "step: 29 is not allowed; use one of 0, .*30"),
+        (lambda s: s.params(0, np.int64(29)), "step: 29 is not allowed; use one of"),
         (lambda s: s.model(0)(0, 6), "b: 6 is not allowed; .* from 0 to 5"),
         (lambda s: s.model(0)(0.5, 0), "a: 0.5 is not allowed"),
         (lambda s: repjax.load(s.workdir / "C6_mlp"), "holds no cells"),
@@ -184,6 +185,10 @@ def test_signals_are_left_alone_beside_the_main_thread():
     thread.start()
     thread.join()
     assert noted == [[]]
+
+
+def test_numbers_of_numpy_are_told_as_numbers():
+    assert show((np.float64(3.6), np.int32(-2), np.float32("nan"))) == "(3.6, -2, nan)"
 
 
 def test_a_sweep_is_shown_by_its_cells(sweep):

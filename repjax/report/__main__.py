@@ -132,7 +132,8 @@ def main() -> None:
     write_analysis(report, out)
     figures = write_figures(report, out, num_panels, _CELLS.value)
     page = write_page(report, figures, out)
-    print(f"repjax: {len(report.stories)} cells in {page}")
+    told = "1 cell" if len(report.stories) == 1 else f"{len(report.stories)} cells"
+    print(f"repjax: {told} in {page.parent}: {page.name}, figures/, analysis.json")
 
 
 def _count(flag: str, text: str | None) -> int | None:
@@ -171,7 +172,10 @@ def build_report(
     cells = open_cells(directories, step)
     parts = merge([cell.results for cell in cells])
     stories: list[Story] = []
-    for name, merged in zip(unique_names(parts), parts, strict=True):
+    names = unique_names(parts)
+    for i, (name, merged) in enumerate(zip(names, parts, strict=True), start=1):
+        if num_networks:  # these take seconds to minutes
+            print(f"repjax: cell {i} of {len(parts)}: {name}", file=sys.stderr)
         if merged.repeated:
             seeds = ", ".join(map(str, merged.repeated))
             print(f"repjax: {name}: counted once: seeds {seeds}", file=sys.stderr)

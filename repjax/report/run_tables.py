@@ -5,6 +5,7 @@ from typing import SupportsFloat
 
 import numpy as np
 
+from repjax.metrics import MEMORISED
 from repjax.report.figures.periodic import TYPES
 from repjax.report.figures.training import PHASE_NAMES
 from repjax.report.learning import in_order_of_learning, shown_irreps
@@ -56,6 +57,21 @@ def _phases(course: Course) -> list[tuple[str, str]]:
         for name, p in phases.items()
         if p
     ]
+
+
+def phase_note(course: Course) -> str:
+    """Return why memorisation ends before the run has memorised; empty if it does not.
+
+    Phases are told by excluded and test loss, not by accuracy.
+    """
+    phase, memorised = course.memorisation, course.memorised
+    if phase is None or memorised is None or memorised <= phase.end:
+        return ""
+    return (
+        f"Phases follow excluded and test loss alone: memorisation ends at step "
+        f"{phase.end:,}, where excluded loss is lowest, although train accuracy only "
+        f"reaches {MEMORISED:g} at step {memorised:,}."
+    )
 
 
 EXPLAINED = {
