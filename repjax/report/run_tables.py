@@ -62,15 +62,14 @@ def _phases(course: Course) -> list[tuple[str, str]]:
 def phase_note(course: Course) -> str:
     """Return why memorisation ends before the run has memorised; empty if it does not.
 
-    Phases are told by excluded and test loss, not by accuracy.
+    The phase ends where excluded loss is lowest, whatever the train accuracy is.
     """
     phase, memorised = course.memorisation, course.memorised
     if phase is None or memorised is None or memorised <= phase.end:
         return ""
     return (
-        f"Phases follow excluded and test loss alone: memorisation ends at step "
-        f"{phase.end:,}, where excluded loss is lowest, although train accuracy only "
-        f"reaches {MEMORISED:g} at step {memorised:,}."
+        f"The phase of memorisation ends at step {phase.end:,}, where excluded loss is "
+        f"lowest; train accuracy reaches {MEMORISED:g} only at step {memorised:,}."
     )
 
 

@@ -206,9 +206,8 @@ def test_a_phase_that_contradicts_a_milestone_is_explained():
     (course, _) = tell(make_curves("S5")).courses
     early = replace(course, memorised=284, memorisation=Phase(0, 130))
     assert phase_note(early) == (
-        "Phases follow excluded and test loss alone: memorisation ends at step 130, "
-        "where excluded loss is lowest, although train accuracy only reaches 0.99 at "
-        "step 284."
+        "The phase of memorisation ends at step 130, where excluded loss is lowest; "
+        "train accuracy reaches 0.99 only at step 284."
     )
     for other in (
         replace(early, memorisation=Phase(0, 284)),
