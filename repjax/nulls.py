@@ -4,10 +4,7 @@ A number says little alone. Beside it stand the same networks at initialisation,
 they had memorised and did not yet generalise, and read with shuffled elements.
 """
 
-import contextlib
-import json
 import sys
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,28 +12,17 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from repjax import __version__
 from repjax.analysis.basis import Basis
 from repjax.dissection import FinishedCell
 from repjax.engine.parts import build_ensemble
 from repjax.engine.replay import seconds_to, weights_at
 from repjax.explanations.cosets import Cosets
 from repjax.metrics import MEMORISED
-from repjax.settings.rules import ConfigError
-from repjax.storage.tensors import read_tensors, write_tensors
+from repjax.storage.earlier import keep_weights, kept_weights
 from repjax.typing import Params
 
 LONGEST_REPLAY = 60.0
 """Estimated seconds that training a cell again up to memorisation may take."""
-
-
-KEPT = "memorised.safetensors"
-"""File in the folder of a cell with the weights that were trained again."""
-
-MOST_KEPT = 2**28
-"""Largest size of that file, in bytes."""
-
-_FORMAT = "repjax memorised"
 
 
 def initial_params(cell: FinishedCell) -> Params:
@@ -94,18 +80,19 @@ def memorised_params(cell: FinishedCell, past: Memorisation) -> Params | None:
     steps = cell.results.steps[past.index]
     steps = np.where(past.found, steps, steps[past.found].min()).tolist()
     if np.isfinite(past.seconds):
-        weights = _read_kept(cell, steps)
+        settings = cell.results.cell
+        weights = kept_weights(cell.directory, settings, steps)
         if weights is None and past.seconds > LONGEST_REPLAY:
             return None
         if weights is None:
             print(
-                f"repjax: {cell.results.cell.name}: training again to step "
+                f"repjax: {settings.name}: training again to step "
                 f"{max(steps):,}, about {past.seconds:.0f} s: the weights at which its "
                 "runs memorised are one of the nulls",
                 file=sys.stderr,
             )
-            weights = weights_at(cell.results.cell, steps)
-            _keep(cell, steps, weights)
+            weights = weights_at(settings, steps)
+            keep_weights(cell.directory, settings, steps, weights)
         return {"params": weights}
     every = {step: cell.snapshot(step) for step in {*steps}}
     networks = [
@@ -113,39 +100,6 @@ def memorised_params(cell: FinishedCell, past: Memorisation) -> Params | None:
         for run, step in enumerate(steps)
     ]
     return jax.tree.map(lambda *x: np.stack(x), *networks)
-
-
-def _keep(
-    cell: FinishedCell, steps: Sequence[int], weights: Mapping[str, np.ndarray]
-) -> None:
-    """Keep weights beside the cell, unless they are large or the folder read-only."""
-    if sum(x.nbytes for x in weights.values()) <= MOST_KEPT:
-        with contextlib.suppress(OSError):
-            write_tensors(cell.directory / KEPT, weights, _origin(cell, steps))
-
-
-def _read_kept(
-    cell: FinishedCell, steps: Sequence[int]
-) -> dict[str, np.ndarray] | None:
-    """Return the weights that `_keep` kept of the same cell at the same steps, if any.
-
-    Those of another version are not used, nor a damaged file.
-    """
-    try:
-        weights, origin = read_tensors(cell.directory / KEPT, _FORMAT)
-    except ConfigError:
-        return None
-    return weights if origin == _origin(cell, steps) else None
-
-
-def _origin(cell: FinishedCell, steps: Sequence[int]) -> dict[str, str]:
-    """Return all on which the weights depend, as metadata of their file."""
-    return {
-        "format": _FORMAT,
-        "version": __version__,
-        "cell": json.dumps(cell.results.cell.to_json(), sort_keys=True),
-        "steps": json.dumps(steps),
-    }
 
 
 def shuffle_basis(basis: Basis, place: np.ndarray) -> Basis:

@@ -8,12 +8,12 @@ from repjax.dissection import FinishedCell
 from repjax.engine.progress import Progress
 from repjax.metrics import MEMORISED
 from repjax.nulls import (
-    KEPT,
     LONGEST_REPLAY,
     Memorisation,
     memorisation,
     memorised_params,
 )
+from repjax.storage.earlier import KEPT
 from tests.tiny import tiny_cell, train_cell
 
 
@@ -96,9 +96,9 @@ def test_weights_are_trained_again_once(directory, monkeypatch):
     assert weights(3, 3, 4) == [2, 2]
     (directory / KEPT).write_bytes(b"half a file")
     assert weights(3, 3, 4) == weights(3, 3, 4) == [3, 3]
-    monkeypatch.setattr("repjax.nulls.__version__", "another")
+    monkeypatch.setattr("repjax.storage.earlier.__version__", "another")
     assert weights(3, 3, 4) == [4, 4]
-    monkeypatch.setattr("repjax.nulls.MOST_KEPT", 0)
+    monkeypatch.setattr("repjax.storage.earlier.MOST_KEPT", 0)
     assert weights(3, 4, 4) != weights(3, 4, 4)
     (directory / KEPT).unlink()
 

@@ -130,6 +130,8 @@ def main() -> None:
     from repjax.report.page import write_page
 
     write_analysis(report, out)
+    if num_networks:
+        print("repjax: drawing figures", file=sys.stderr)
     figures = write_figures(report, out, num_panels, _CELLS.value)
     page = write_page(report, figures, out)
     told = "1 cell" if len(report.stories) == 1 else f"{len(report.stories)} cells"
