@@ -369,7 +369,9 @@ def evaluation_bytes(cell: CellConfig, on_cpu: bool) -> int:
 
 
 def show_size(size: int) -> str:
-    """Return a number of bytes in words: "1.2 GiB", "23 MiB"."""
+    """Return a number of bytes in words: "1.2 GiB", "23 MiB", "40 KiB"."""
     if size >= 2**30:
         return f"{size / 2**30:.1f} GiB"
+    if size < 0.1 * 2**20:
+        return f"{size / 2**10:.0f} KiB"
     return f"{size / 2**20:.{0 if size >= 2**23 else 1}f} MiB"
