@@ -7,6 +7,7 @@ The config is an experiment that repjax carries, by its name, or a file of your 
 Call again to go on after an interruption: what is trained is not trained twice.
 """
 
+import shlex
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -24,8 +25,9 @@ from repjax.groups.identify import same_groups
 from repjax.settings.config import CellConfig, Config, from_config_dict, rules_of
 from repjax.settings.rules import ConfigError
 from repjax.settings.sweep import check_overrides, expand, parse_shard, take_shard
+from repjax.storage.files import as_path
 from repjax.storage.results import CellResults
-from repjax.storage.rounds import group
+from repjax.storage.workdirs import steps_taken
 
 MOST_PRINTED = 300
 """Largest number of cells in the table on the console; its lines take 2 ms each."""
@@ -85,7 +87,7 @@ def main() -> None:
     for names in same_groups(cell.group for cell in sweep):
         print(f"repjax: {' and '.join(names)} are the same group, numbered differently")
     if _DRY_RUN.value:
-        print(describe(group(cells), _SHARD.value))
+        print(describe(cells, _SHARD.value, _taken(cells)))
         if _SHARD.value is not None:
             print(describe_shards(sweep, count))
         return
@@ -106,6 +108,21 @@ def main() -> None:
     print(f"repjax: no run is left for shard {_SHARD.value}")
 
 
+def _taken(cells: Sequence[CellConfig]) -> dict[str, int]:
+    """Return the steps that cells have taken in --workdir, which is only read.
+
+    Raises:
+        ConfigError: it was begun with other settings, so that training would fail.
+    """
+    workdir = as_path(_WORKDIR.value) if _WORKDIR.value else None
+    if workdir is None or not workdir.is_dir():
+        return {}
+    from repjax.engine.train import check_directories
+
+    check_directories(cells, workdir)
+    return steps_taken(cells, workdir)
+
+
 def train(
     cells: Sequence[CellConfig], workdir: Path, request: Mapping[str, Any]
 ) -> None:
@@ -121,17 +138,21 @@ def train(
         print(f"repjax: {stopped}; call again to go on", file=sys.stderr)
         sys.exit(STOPPED)
     if hosts.is_first():
-        _show(results)
+        _show(results, workdir)
 
 
-def _show(results: Sequence[CellResults]) -> None:
-    """Print Table 3, unless it is longer than anyone reads on a console."""
+def _show(results: Sequence[CellResults], workdir: Path) -> None:
+    """Print Table 3, unless it is longer than anyone reads, and what comes next."""
     from repjax.report.console import print_table3
 
     if len(results) <= MOST_PRINTED:
         print_table3(results)
     else:
-        print(f"repjax: {len(results):,} cells are finished; see table3.md")
+        print(f"repjax: {len(results):,} cells are finished")
+    print(
+        f"repjax: seeds.csv and table3.* are in {workdir}; next: "
+        f"repjax report --workdir={shlex.quote(str(workdir))}"
+    )
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ from repjax.engine.parts import build_ensemble
 from repjax.engine.replay import seconds_to, weights_at
 from repjax.explanations.cosets import Cosets
 from repjax.metrics import MEMORISED
+from repjax.storage.earlier import keep_weights, kept_weights
 from repjax.typing import Params
 
 LONGEST_REPLAY = 60.0
@@ -67,24 +68,32 @@ def memorised_params(cell: FinishedCell, past: Memorisation) -> Params | None:
     """Return each run's weights at its own step of memorisation.
 
     They are read from snapshots where these were kept. Otherwise the cell is trained
-    again from the start, which a line on stderr announces; runs without such a step
-    have any weights.
+    again from the start, which a line on stderr announces, and the weights are kept for
+    the next call. Runs without such a step have any weights.
 
     Returns:
         The weights; None if training would take longer than `LONGEST_REPLAY`, or if no
         run has such a step.
     """
-    if not past.found.any() or past.seconds > LONGEST_REPLAY:
+    if not past.found.any():
         return None
     steps = cell.results.steps[past.index]
     steps = np.where(past.found, steps, steps[past.found].min()).tolist()
     if np.isfinite(past.seconds):
-        print(
-            f"repjax: {cell.results.cell.name}: trained again to step {max(steps)}, "
-            f"the last at which a run memorised; about {past.seconds:.0f} s",
-            file=sys.stderr,
-        )
-        return {"params": weights_at(cell.results.cell, steps)}
+        settings = cell.results.cell
+        weights = kept_weights(cell.directory, settings, steps)
+        if weights is None and past.seconds > LONGEST_REPLAY:
+            return None
+        if weights is None:
+            print(
+                f"repjax: {settings.name}: training again to step "
+                f"{max(steps):,}, about {past.seconds:.0f} s: the weights at which its "
+                "runs memorised are one of the nulls",
+                file=sys.stderr,
+            )
+            weights = weights_at(settings, steps)
+            keep_weights(cell.directory, settings, steps, weights)
+        return {"params": weights}
     every = {step: cell.snapshot(step) for step in {*steps}}
     networks = [
         jax.tree.map(lambda x, run=run: x[run], every[step])

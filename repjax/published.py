@@ -80,7 +80,8 @@ def write_runs(
         else:
             done.append(cell)
             imported += [str(run.directory) for run in members]
-            print(f"repjax: {len(members)} runs in {workdir / cell.name}")
+            told = "1 run" if len(members) == 1 else f"{len(members)} runs"
+            print(f"repjax: {told} in {workdir / cell.name}")
     if done:
         write_manifest(workdir, done, {"imported": imported, "failures": failures})
     return failures

@@ -9,6 +9,7 @@ from repjax.engine.curves import Curves
 from repjax.engine.forecast import describe
 from repjax.engine.manifest import write_manifest
 from repjax.engine.placement import frame_of, plan_for
+from repjax.engine.plan import Plan
 from repjax.engine.progress import Progress, Together
 from repjax.engine.train import claim_directories, train_sweep
 from repjax.report.seeds import write_seeds
@@ -18,6 +19,7 @@ from repjax.settings.rules import ConfigError
 from repjax.storage import hosts
 from repjax.storage.results import CellResults, Trajectories
 from repjax.storage.rounds import group
+from repjax.storage.workdirs import steps_taken
 
 
 def train_cells(
@@ -51,11 +53,16 @@ def train_cells(
     trajectories = Trajectories()
     curves = Curves.of(request["config"]["log"], workdir)
 
+    def plan_of(members: Sequence[CellConfig]) -> Plan:
+        return plan_for(frame_of([members]).cell)
+
     def begin() -> None:
         trajectories.load_workdir(workdir)  # report a damaged file of another cell now
         write_manifest(workdir, cells, request)
         if not quiet:
-            print(describe(rounds, request["shard"], plans, backend.device_kind()))
+            taken = steps_taken(cells, workdir)
+            kind = backend.device_kind()
+            print(describe(cells, request["shard"], taken, plan_of, kind))
 
     def write_tables() -> None:
         results = trajectories.load_workdir(workdir)
@@ -66,9 +73,8 @@ def train_cells(
     if distributed:
         _join_processes()
     backend.require_devices()
-    rounds = group(cells)
-    # Cells that do not fit are reported now.
-    plans = [plan_for(frame_of([members]).cell) for members in rounds]
+    for members in group(cells):  # cells that do not fit are reported now
+        plan_of(members)
     # Every conflict is reported before training.
     claim_directories(cells, workdir, trajectories)
     hosts.by_first(begin)

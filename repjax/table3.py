@@ -66,6 +66,7 @@ def main() -> None:
     write_seeds(results, out)
     write_table3(results, out)
     print_table3(results)
+    print(f"repjax: seeds.csv and table3.* are in {out}")
 
 
 def final_results(directories: Sequence[Path]) -> list[CellResults]:

@@ -15,7 +15,7 @@ from repjax.metrics import EXPLAINED, SCALARS
 from repjax.report.settings import swept_settings
 from repjax.settings.architectures import concerns
 from repjax.settings.config import CellConfig
-from repjax.settings.rules import ConfigError
+from repjax.settings.rules import ConfigError, show
 from repjax.storage.results import CellResults
 
 if TYPE_CHECKING:
@@ -80,8 +80,8 @@ class Network:
         )
         if not inside:
             raise ConfigError(
-                f"{name}: {value!r} is not allowed; use indices of elements, integers "
-                f"from 0 to {self.group.order - 1}"
+                f"{name}: {show(value)} is not allowed; use indices of elements, "
+                f"integers from 0 to {self.group.order - 1}"
             )
         return index.astype(np.int32)
 
@@ -193,7 +193,7 @@ class Cell:
         if step not in known:
             steps = ", ".join(map(str, sorted({*known, last})))
             raise ConfigError(
-                f"step: {step!r} is not allowed; use one of {steps}, or train with "
+                f"step: {show(step)} is not allowed; use one of {steps}, or train with "
                 "checkpoint.snapshots = True"
             )
         return self.finished.snapshot(step)["params"]
@@ -290,7 +290,7 @@ class Sweep:
 def _check_run(run: int, num_runs: int) -> None:
     if not (isinstance(run, int | np.integer) and 0 <= run < num_runs):
         raise ConfigError(
-            f"run: {run!r} is not allowed; use a row of runs, an integer from 0 to "
+            f"run: {show(run)} is not allowed; use a row of runs, an integer from 0 to "
             f"{num_runs - 1}"
         )
 

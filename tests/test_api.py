@@ -12,7 +12,7 @@ import pytest
 import repjax
 from repjax.engine.train import _signals_noted
 from repjax.export import read_checkpoint
-from repjax.settings.rules import ConfigError
+from repjax.settings.rules import ConfigError, show
 from repjax.storage.results import CellResults
 from repjax.storage.tensors import read_tensors
 from repjax.trained import table_of_runs
@@ -188,6 +188,10 @@ def test_signals_are_left_alone_beside_the_main_thread():
     thread.start()
     thread.join()
     assert noted == [[]]
+
+
+def test_numbers_of_numpy_are_told_as_numbers():
+    assert show((np.float64(3.6), np.int32(-2), np.float32("nan"))) == "(3.6, -2, nan)"
 
 
 def test_a_sweep_is_shown_by_its_cells(sweep):

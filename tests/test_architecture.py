@@ -46,7 +46,7 @@ MAY_IMPORT = {
     "dissection": (
         "metrics groups settings models training analysis storage engine report"
     ),
-    "nulls": "typing metrics analysis explanations engine dissection",
+    "nulls": "typing metrics analysis explanations storage engine dissection",
     "rivals": "typing metrics groups models analysis explanations dissection nulls",
     "initial": "typing settings models training analysis storage engine dissection",
     # For notebooks and scripts.

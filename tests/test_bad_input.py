@@ -22,7 +22,6 @@ from repjax.engine.schedule import evaluation_steps
 from repjax.settings.config import Config, flatten, parse, rules_of
 from repjax.settings.rules import ConfigError
 from repjax.settings.sweep import expand
-from repjax.storage.rounds import group
 from tests.conftest import REPOSITORY
 from tests.faults.program import Sweep
 from tests.programs import call
@@ -375,7 +374,7 @@ def test_no_value_ends_in_a_traceback(changes):
     except ConfigError as error:
         assert str(error)
         return
-    describe(group(cells))
+    describe(cells)
     for cell in cells:
         evaluation_steps(cell.num_steps, cell.evaluation.num_evaluations)
 

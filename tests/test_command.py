@@ -169,5 +169,6 @@ def test_ctrl_c_while_training_on_a_narrow_terminal_without_colour(tmp_path):
     assert process.wait() == 75, text[-2000:]
     *_, last = text.split("\x1b[?25h")
     assert re.search(r"repjax: stopped at step \d+ of S3_mlp; call again", last)
+    assert "repjax: stopping after this chunk of steps; " in text
     assert "Traceback" not in text
     assert not re.search(r"\x1b\[[0-9;]*3[0-7]m", text)

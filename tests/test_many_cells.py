@@ -39,7 +39,12 @@ def test_long_tables_are_not_printed(tmp_path, monkeypatch, capsys):
     out = capsys.readouterr().out
     assert "W_a" not in out
     assert re.search(r"^2 cells: generalised \d/6$", out, re.MULTILINE)
-    assert out.endswith("repjax: 2 cells are finished; see table3.md\n")
+    workdir = tmp_path / "workdir"
+    assert out.splitlines()[-2:] == [
+        "repjax: 2 cells are finished",
+        f"repjax: seeds.csv and table3.* are in {workdir}; next: repjax report "
+        f"--workdir={workdir}",
+    ]
 
 
 def test_a_begun_round_is_formed_once_whatever_the_number_of_its_cells(

@@ -7,7 +7,13 @@ import pytest
 from repjax.dissection import FinishedCell
 from repjax.engine.progress import Progress
 from repjax.metrics import MEMORISED
-from repjax.nulls import LONGEST_REPLAY, Memorisation, memorisation, memorised_params
+from repjax.nulls import (
+    LONGEST_REPLAY,
+    Memorisation,
+    memorisation,
+    memorised_params,
+)
+from repjax.storage.earlier import KEPT
 from tests.tiny import tiny_cell, train_cell
 
 
@@ -62,13 +68,44 @@ def test_training_again_gives_what_snapshots_kept(directory, monkeypatch, capsys
     again = memorised_params(bare, Memorisation(index, found, 7.0))
     chex.assert_trees_all_equal(again, kept)
     step = bare.results.steps[4]
-    assert f"trained again to step {step}" in capsys.readouterr().err
+    assert capsys.readouterr().err == (
+        f"repjax: S3_mlp: training again to step {step}, about 7 s: the weights at "
+        "which its runs memorised are one of the nulls\n"
+    )
     weights = bare.params()["params"]["W_U"]
     assert not np.array_equal(again["params"]["W_U"][0], weights[0])
 
 
+def test_weights_are_trained_again_once(directory, monkeypatch):
+    """Kept for the same cell at the same steps; a damaged file is not used."""
+    cell = without_snapshots(directory, monkeypatch)
+    (directory / KEPT).unlink(missing_ok=True)
+    trained = []
+
+    def train(cell, steps):
+        trained.append(steps)
+        return {"W": np.full(2, len(trained), np.float32)}
+
+    monkeypatch.setattr("repjax.nulls.weights_at", train)
+
+    def weights(*index):
+        past = Memorisation(np.array(index), np.ones(3, bool), 7.0)
+        return memorised_params(cell, past)["params"]["W"].tolist()
+
+    assert weights(3, 3, 3) == weights(3, 3, 3) == [1, 1]
+    assert weights(3, 3, 4) == [2, 2]
+    (directory / KEPT).write_bytes(b"half a file")
+    assert weights(3, 3, 4) == weights(3, 3, 4) == [3, 3]
+    monkeypatch.setattr("repjax.storage.earlier.__version__", "another")
+    assert weights(3, 3, 4) == [4, 4]
+    monkeypatch.setattr("repjax.storage.earlier.MOST_KEPT", 0)
+    assert weights(3, 4, 4) != weights(3, 4, 4)
+    (directory / KEPT).unlink()
+
+
 def test_what_takes_too_long_is_not_trained(directory, monkeypatch):
     cell = without_snapshots(directory, monkeypatch)
+    (directory / KEPT).unlink(missing_ok=True)
     monkeypatch.setattr("repjax.nulls.weights_at", None)
     index, found = np.array([3, 3, 3]), np.ones(3, bool)
     assert memorised_params(cell, Memorisation(index, found, 61.0)) is None

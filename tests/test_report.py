@@ -237,10 +237,20 @@ def save_as_old(results, directory):
     return FinishedCell(directory)
 
 
-def test_the_whole_program(trained, tmp_path):
+def test_the_whole_program(trained, tmp_path, capsys):
+    """It says where it is, in lines of their own, and what it wrote."""
     pytest.importorskip("matplotlib")
     out = tmp_path / "report"
     assert call(report_program, f"--workdir={trained}", f"--out={out}") == 0
+    said = capsys.readouterr()
+    assert (
+        said.out == f"repjax: 2 cells in {out}: index.html, figures/, analysis.json\n"
+    )
+    where = [line for line in said.err.splitlines() if line.startswith("repjax: cell")]
+    names = sorted(path.parent.name for path in trained.glob("*/config.json"))
+    assert where == [
+        f"repjax: cell {i} of 2: {name}" for i, name in enumerate(names, 1)
+    ]
     assert {"analysis.json", "figures", "index.html"} <= {p.name for p in out.iterdir()}
     assert not (trained / "index.html").exists()
     assert len([*out.glob("figures/*/seed_*")]) == 6

@@ -17,6 +17,7 @@ from repjax.report.figures import rivals as figures
 from repjax.report.means import DASH
 from repjax.report.rivals import MEASURES, rival_tables
 from repjax.rivals import cosets_of, rivals_of, when_memorised
+from repjax.storage.earlier import KEPT
 from tests.tiny import tiny_cell
 
 
@@ -123,6 +124,7 @@ def test_the_past_is_trained_again_where_no_snapshot_is(workdir, monkeypatch):
     for run, index in enumerate((2, 3)):
         measured = cell.results.metrics["fve_ab"][run, index]
         np.testing.assert_allclose(kept["fve_ab"][run], measured, rtol=1e-5)
+    (workdir / "S3_mlp" / KEPT).unlink()
     monkeypatch.setattr("repjax.nulls.LONGEST_REPLAY", 0.0)
     blank = when_memorised(cell, cosets)
     assert blank.keys() == {*EXPLAINED, "seconds"}

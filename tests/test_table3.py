@@ -46,8 +46,10 @@ def test_main_leaves_the_files_of_the_contract(trained):
     ]
 
 
-def test_table3_says_what_main_said(trained, tmp_path):
+def test_table3_says_what_main_said(trained, tmp_path, capsys):
     assert call(table3, f"--workdir={trained}", f"--out={tmp_path}") == 0
+    *_, last = capsys.readouterr().out.splitlines()
+    assert last == f"repjax: seeds.csv and table3.* are in {tmp_path}"
     for name in TABLES:
         assert (tmp_path / name).read_bytes() == (trained / name).read_bytes()
 

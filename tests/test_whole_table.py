@@ -125,7 +125,7 @@ def test_a_dry_run_tells_of_both(capsys):
     assert call(main, *SWEEP, "--dry_run") == 0
     said = capsys.readouterr().out
     assert "train fraction 0.8," in said and "train fraction 1," in said
-    assert "2 cells, 4 runs" in said and "1 programs to compile" in said
+    assert "2 cells, 4 runs" in said and "1 program to compile" in said
 
 
 def test_progress_judges_by_the_training_pairs(trained, capsys):

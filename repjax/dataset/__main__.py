@@ -89,7 +89,8 @@ def main() -> None:
         },
     )
     num_rows = write_dataset(build_parts(cells), origin, out)
-    print(f"repjax: {num_rows['runs']} runs in {out}")
+    runs = "1 run" if num_rows["runs"] == 1 else f"{num_rows['runs']:,} runs"
+    print(f"repjax: {runs} in {out}")
 
 
 def directory_of_dataset(name: str | None) -> Path:

@@ -238,7 +238,7 @@ def _layout_of_part(
         at_once = min(at_once, per_device)
     order = build_group(cell.group).order
     num_pairs = _num_pairs(cell)
-    block = _cpu_block(order) if on_cpu else max(num_pairs, SMALLEST_BLOCK)
+    block = cpu_block(order) if on_cpu else max(num_pairs, SMALLEST_BLOCK)
     while True:
         turns = max(-(-per_device // at_once), 2 if on_cpu else 1)
         slots = turns * at_once
@@ -294,7 +294,7 @@ def _evaluated_at_once(
     return math.ceil(at_once / batches)
 
 
-def _cpu_block(order: int) -> int:
+def cpu_block(order: int) -> int:
     """Return the number of pairs of a block on a core."""
     size = next(size for most, size in CPU_BLOCKS if order**2 <= most)
     return min(size, order**2)
@@ -369,7 +369,9 @@ def evaluation_bytes(cell: CellConfig, on_cpu: bool) -> int:
 
 
 def show_size(size: int) -> str:
-    """Return a number of bytes in words: "1.2 GiB", "23 MiB"."""
+    """Return a number of bytes in words: "1.2 GiB", "23 MiB", "40 KiB"."""
     if size >= 2**30:
         return f"{size / 2**30:.1f} GiB"
+    if size < 0.1 * 2**20:
+        return f"{size / 2**10:.0f} KiB"
     return f"{size / 2**20:.{0 if size >= 2**23 else 1}f} MiB"

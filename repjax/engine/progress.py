@@ -13,6 +13,7 @@ from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 
+from repjax.engine.forecast import counted
 from repjax.settings.config import CellConfig
 from repjax.storage.results import CellResults, has_generalised
 
@@ -135,6 +136,7 @@ class Status:
         self._begin = (clock(), step)
         self._recent: deque[tuple[float, int]] = deque()
         self._latest: dict[str, np.ndarray] = {}
+        self._measured_at = step
 
     def update(self, step: int, train_loss: np.ndarray) -> None:
         """Record the report of `Progress.update`."""
@@ -148,6 +150,7 @@ class Status:
     def measure(self, metrics: Mapping[str, np.ndarray]) -> None:
         """Record the report of `Progress.measure`."""
         self._latest |= metrics
+        self._measured_at = self.step
 
     def _age(self, index: int) -> float:
         return self._recent[-1][0] - self._recent[index][0]
@@ -165,18 +168,24 @@ class Status:
         return (self._recent[-1][1] - self._recent[0][1]) / self._age(0)
 
     def place(self) -> str:
-        """Return share done, step and time left."""
+        """Return share done, step and, once the rate is known, time left."""
         rate = self.steps_per_second
-        left = _time((self.num_steps - self.step) / rate) if rate else "–"
-        share = f"{self.step / self.num_steps:.1%}"
-        return f"{share}  step {self.step:,}/{self.num_steps:,}  time left {left}"
+        place = (
+            f"{self.step / self.num_steps:.1%}  step {self.step:,}/{self.num_steps:,}"
+        )
+        if not rate:
+            return place
+        return f"{place}  time left {_time((self.num_steps - self.step) / rate)}"
 
     def speed(self) -> str:
-        """Return recent steps per second, of each run and of all together."""
+        """Return recent steps per second, of each run and of all; empty if unknown."""
         return _speed(self.steps_per_second, self.num_runs)
 
     def losses(self) -> str:
-        """Return median losses and how many runs have generalised or diverged."""
+        """Return median losses and how many runs have generalised or diverged.
+
+        Between evaluations also the step of the last one, at which runs were tested.
+        """
         parts = []
         for name in ("train_loss", "test_loss"):
             if name in self._latest:
@@ -191,6 +200,8 @@ class Status:
         diverged = int((~np.isfinite(self._latest.get("train_loss", 0.0))).sum())
         if diverged:
             parts.append(f"diverged {diverged}/{self.num_runs}")
+        if "test_accuracy" in self._latest and self._measured_at < self.step:
+            parts.append(f"(tested at step {self._measured_at:,})")
         return "  ".join(parts)
 
     def _has_test_pairs(self) -> np.ndarray:
@@ -205,7 +216,7 @@ class Status:
         begin, first = self._begin
         seconds = self._clock() - begin
         rate = (self.step - first) / seconds if seconds else None
-        return f"{_time(seconds)}  {_speed(rate, self.num_runs)}"
+        return f"{_time(seconds)}  {_speed(rate, self.num_runs)}".rstrip()
 
 
 class PlainProgress(Progress):
@@ -228,7 +239,8 @@ class PlainProgress(Progress):
         self._status = Status(name, num_runs, num_steps, step, self._clock)
         self._shown_at, self._is_shown = self._clock(), True
         resumed = f", resumed at step {step:,}" if step else ""
-        self._print(f"{name}: {num_runs} runs, {num_steps:,} steps{resumed}")
+        size = f"{counted(num_runs, 'run')}, {counted(num_steps, 'step')}"
+        self._print(f"{name}: {size}{resumed}")
 
     def update(self, step: int, train_loss: np.ndarray) -> None:
         """Print the state of the round if due, or if training has just begun."""
@@ -324,8 +336,9 @@ class LiveProgress(PlainProgress):
                 place = Table.grid(padding=(0, 1))
                 place.add_row(bar, status.place())
                 rows.add_row(place)
-            rows.add_row(status.speed())
-            rows.add_row(status.losses())
+            for row in (status.speed(), status.losses()):
+                if row:
+                    rows.add_row(row)
         return rows
 
 
@@ -365,11 +378,13 @@ def _median(values: np.ndarray) -> float:
 
 
 def _speed(steps_per_second: float | None, num_runs: int) -> str:
+    """Return steps per second, of each run and of all; empty if unknown."""
     if steps_per_second is None:
-        return "– steps/s"
-    runs = steps_per_second * num_runs
+        return ""
+    in_all = steps_per_second * num_runs
     digits = ".1f" if steps_per_second < 10 else ",.0f"
-    return f"{steps_per_second:{digits}} steps/s ({runs:{digits}} run-steps/s)"
+    speed = f"{steps_per_second:{digits}} steps/s"
+    return speed if num_runs == 1 else f"{speed} each ({in_all:{digits}} in all)"
 
 
 def _time(seconds: float) -> str:

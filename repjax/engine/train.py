@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from repjax.engine.ensemble import Ensemble
+from repjax.engine.interrupts import answered
 from repjax.engine.parts import Parts
 from repjax.engine.programs import Programs
 from repjax.engine.progress import Progress
@@ -134,10 +135,22 @@ def claim_directories(
             _set_damaged_results_aside(folder, read)
 
     hosts.by_first(lambda: write_many(write, cells, folders))
-    for cell, folder in zip(cells, folders, strict=True):
-        _check_settings(cell, folder)
-        recall_group(cell, folder)
+    check_directories(cells, workdir)
     hosts.by_first(set_aside)
+
+
+def check_directories(cells: Sequence[CellConfig], workdir: Path) -> None:
+    """Check the settings in the folders that cells have already; nothing is written.
+
+    Raises:
+        ConfigError: a folder was begun with other settings, or with another group in
+            a file of the same name.
+    """
+    for cell in cells:
+        folder = workdir / cell.name
+        if (folder / _SETTINGS).exists():
+            _check_settings(cell, folder)
+            recall_group(cell, folder)
 
 
 def _check_settings(cell: CellConfig, directory: Path) -> None:
@@ -314,7 +327,8 @@ class _Pace:
 def _signals_noted() -> Iterator[list[int]]:
     """Collect SIGTERM and SIGINT in a list; a second SIGINT interrupts.
 
-    In another thread than the main one Python handles no signals, and none is noted.
+    A line on stderr answers the first SIGINT at once. In another thread than the main
+    one Python handles no signals, and none is noted.
     """
     received: list[int] = []
     if threading.current_thread() is not threading.main_thread():
@@ -328,7 +342,8 @@ def _signals_noted() -> Iterator[list[int]]:
 
     before = {n: signal.signal(n, note) for n in (signal.SIGTERM, signal.SIGINT)}
     try:
-        yield received
+        with answered():
+            yield received
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

@@ -135,9 +135,12 @@ def main() -> None:
     from repjax.report.page import write_page
 
     write_analysis(report, out)
+    if num_networks:
+        print("repjax: drawing figures", file=sys.stderr)
     figures = write_figures(report, out, num_panels, _CELLS.value)
     page = write_page(report, figures, out)
-    print(f"repjax: {len(report.stories)} cells in {page}")
+    told = "1 cell" if len(report.stories) == 1 else f"{len(report.stories)} cells"
+    print(f"repjax: {told} in {page.parent}: {page.name}, figures/, analysis.json")
 
 
 def _count(flag: str, text: str | None) -> int | None:
@@ -194,7 +197,9 @@ def build_report(
         for index, cell in zip(sorted(indices), at_step, strict=True):
             cells[index] = cell
     stories: list[Story] = []
-    for name, merged in zip(names, parts, strict=True):
+    for i, (name, merged) in enumerate(zip(names, parts, strict=True), start=1):
+        if num_networks:  # these take seconds to minutes
+            print(f"repjax: cell {i} of {len(parts)}: {name}", file=sys.stderr)
         if merged.repeated:
             seeds = ", ".join(map(str, merged.repeated))
             print(f"repjax: {name}: counted once: seeds {seeds}", file=sys.stderr)

@@ -249,10 +249,11 @@ def _settings_of_paper(rows: Iterable[Row]) -> list[str]:
     if not theirs:
         return []
     listed = "; ".join(
-        f"{name} with {', '.join(f'{key} {value}' for key, value in differing.items())}"
+        f"for {name} it has "
+        f"{', '.join(f'{key} {value}' for key, value in differing.items())}"
         for name, differing in theirs.items()
     )
-    return [f"The paper's values are for its own settings only: {listed}."]
+    return [f"The paper's values are left out where its settings differ: {listed}."]
 
 
 def format_value(metric: str, value: float | None) -> str:

@@ -21,7 +21,7 @@ from repjax.report.figures.look import COLOUR_NAMES, DARK, plain
 from repjax.report.figures.periodic import TYPES
 from repjax.report.figures.picture import Picture
 from repjax.report.rivals import rival_tables
-from repjax.report.run_tables import fact_list, irrep_tables
+from repjax.report.run_tables import fact_list, irrep_tables, phase_note
 from repjax.report.selection_tables import comparison_table, selection_tables
 from repjax.report.selection_words import corrected_exchangeability, selection_words
 from repjax.report.story import Report, Story
@@ -44,6 +44,7 @@ class Panel:
         title: cell and seed.
         facts: names and values.
         tables: numbers by irrep.
+        note: how its phases and its milestones differ; often empty.
         pictures: figures of its training and of the trained network.
         has_past: whether there are training curves.
     """
@@ -52,6 +53,7 @@ class Panel:
     title: str
     facts: Sequence[tuple[str, str]]
     tables: Sequence[Table]
+    note: str
     pictures: Sequence[Picture]
     has_past: bool
 
@@ -113,6 +115,7 @@ def write_page(report: Report, gallery: Gallery, directory: Path) -> Path:
     )
     environment.filters |= {"markup": Markup, "plain": plain}
     sections = [*_sections(report, gallery)]
+    table3 = table3_tables([story.results for story in report.stories])
     text = environment.get_template("index.html").render(
         title=", ".join(dict.fromkeys(s.results.group_name for s in report.stories)),
         num_runs=sum(story.results.num_runs for story in report.stories),
@@ -121,7 +124,10 @@ def write_page(report: Report, gallery: Gallery, directory: Path) -> Path:
         ),
         light={name: colour for colour, name in COLOUR_NAMES.items()},
         dark={COLOUR_NAMES[colour]: dark for colour, dark in DARK.items()},
-        table3=table3_tables([story.results for story in report.stories]),
+        table3=table3,
+        beside_paper=any(
+            cell.note for one in table3 for row in one.rows for cell in row
+        ),
         groups=_groups(report),
         swept=gallery.sweep,
         laws=comparison_table(
@@ -202,6 +208,7 @@ def _panel(story: Story, run: int, cell: str, pictures: Sequence[Picture]) -> Pa
         title=f"{heading_of(story)}, seed {seed}",
         facts=fact_list(story, run),
         tables=irrep_tables(story, run),
+        note=phase_note(story.courses[run]),
         pictures=pictures,
         has_past=story.courses[run].has_past,
     )

@@ -199,8 +199,8 @@ def _certified(story: Story) -> str:
         return ""
     return (
         "Certified: pairs whose idealised margin exceeds twice a bound on the error, "
-        f"from the weights alone; {1e3 * seconds:.0f} ms a network, running it on all "
-        f"pairs {1e3 * brute:.0f} ms."
+        f"from the weights alone. This takes {1e3 * seconds:.0f} ms for each network; "
+        f"to run it on all pairs takes {1e3 * brute:.0f} ms."
     )
 
 
@@ -284,7 +284,10 @@ def _without_subgroups(story: Story) -> Table:
         "Removals by class of subgroups: median accuracy without their neurons, %",
         ["Subgroups", "order", "runs", "neurons", "trained", *NULLS.values()],
         rows,
-        f"At most {MAX_CLASSES} classes, those with most neurons; a neuron counts for "
+        "Classes are numbered as `repjax groups "
+        f"{story.results.cell.group} --subgroups` lists them, without the trivial "
+        f"subgroup. At most {MAX_CLASSES} of them, those with most neurons; a neuron "
+        "counts for "
         "every subgroup on whose cosets it is constant. Cosets lose these votes. Nulls "
         "have no value where no neuron is constant on them.",
     )

@@ -5,6 +5,7 @@ from typing import SupportsFloat
 
 import numpy as np
 
+from repjax.metrics import MEMORISED
 from repjax.report.figures.periodic import TYPES
 from repjax.report.figures.training import PHASE_NAMES
 from repjax.report.learning import in_order_of_learning, shown_irreps
@@ -56,6 +57,20 @@ def _phases(course: Course) -> list[tuple[str, str]]:
         for name, p in phases.items()
         if p
     ]
+
+
+def phase_note(course: Course) -> str:
+    """Return why memorisation ends before the run has memorised; empty if it does not.
+
+    The phase ends where excluded loss is lowest, whatever the train accuracy is.
+    """
+    phase, memorised = course.memorisation, course.memorised
+    if phase is None or memorised is None or memorised <= phase.end:
+        return ""
+    return (
+        f"The phase of memorisation ends at step {phase.end:,}, where excluded loss is "
+        f"lowest; train accuracy reaches {MEMORISED:g} only at step {memorised:,}."
+    )
 
 
 EXPLAINED = {

@@ -174,8 +174,11 @@ def as_tuple(value: Any) -> tuple:
 
 
 def show(value: Any) -> str:
-    """Return `value` as the user wrote it, on one line of bounded length."""
-    written = repr(value)
+    """Return `value` as the user wrote it, on one line of bounded length.
+
+    Numbers of NumPy, also inside a tuple, are written as numbers.
+    """
+    written = re.sub(r"\bnp\.\w+\(([\w.+-]*)\)", r"\1", repr(value))
     return written if len(written) <= 80 else f"{written[:77]}..."
 
 

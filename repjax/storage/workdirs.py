@@ -9,7 +9,8 @@ from repjax.settings.rules import ConfigError
 from repjax.settings.sweep import expand
 from repjax.storage.files import read_json
 from repjax.storage.group_tables import recall_group
-from repjax.storage.rounds import round_of
+from repjax.storage.results import CellResults
+from repjax.storage.rounds import form_rounds, round_of
 
 _SETTINGS, _MANIFEST = "config.json", "manifest.json"
 
@@ -66,6 +67,24 @@ def read_cell(directory: Path) -> CellConfig:
         raise ConfigError(f"{directory}: {error}") from None
     recall_group(cell, directory)
     return cell
+
+
+def steps_taken(cells: Iterable[CellConfig], workdir: Path) -> dict[str, int]:
+    """Return the steps that cells have taken in a workdir, by name of the cell.
+
+    Only the names of files are read, so a checkpoint may turn out to be damaged.
+    """
+    taken, left = {}, []
+    for cell in cells:
+        if CellResults.exists(workdir / cell.name):
+            taken[cell.name] = cell.num_steps
+        else:
+            left.append(cell)
+    for past in form_rounds(left, workdir):
+        saved = [path.name for path in past.checkpoints.glob("*")]
+        step = max((int(name) for name in saved if name.isdecimal()), default=0)
+        taken |= {cell.name: step for cell in past.cells}
+    return taken
 
 
 def parse_step(text: str) -> int:

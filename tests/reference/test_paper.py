@@ -49,6 +49,6 @@ def test_it_is_noted_under_the_table():
     as_paper = make_results(CELLS["A5", "mlp"])
     other = make_results(changed("transformer"))
     assert notes(build_rows([as_paper, other])) == [
-        "The paper's values are for its own settings only: S5, Transformer with "
-        "train_fraction 0.6."
+        "The paper's values are left out where its settings differ: for S5, "
+        "Transformer it has train_fraction 0.6."
     ]

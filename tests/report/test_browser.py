@@ -57,6 +57,12 @@ addEventListener("load", () => setTimeout(() => {
       clientY: frame.top + scale * (top + bottom) / 2,
     }));
     found.hover = document.getElementById("values").textContent;
+    const regions = [...document.querySelectorAll(".scroll")];
+    found.cut = regions.filter((region) => region.scrollWidth > region.clientWidth)
+      .map((region) => region.getAttribute("aria-label"));
+    found.filters = [...document.querySelectorAll(".scroll input")]
+      .map((field) => field.closest(".scroll").querySelector("caption"))
+      .map((caption) => caption.firstChild.data.trim());
     found.wide = document.documentElement.scrollWidth > innerWidth;
     found.injected = window.injected === true;
     document.title = JSON.stringify(found);
@@ -102,7 +108,7 @@ def visit(tmp_path_factory):
     return look
 
 
-@pytest.mark.parametrize("width", [500, 1400])
+@pytest.mark.parametrize("width", [500, 1300])
 def test_page_loads_sorts_and_opens_a_run(visit, width):
     found = visit(width)
     assert not found["injected"]
@@ -117,4 +123,7 @@ def test_page_loads_sorts_and_opens_a_run(visit, width):
     assert (found["before"], found["after"]) == (False, True)
     assert found["hover"].startswith("step ")
     assert "train  " in found["hover"]
+    assert found["filters"] == ["Runs"]  # each within the region of its table
+    if width == 1300:
+        assert not [label for label in found["cut"] if "<img" not in label]
     assert not found["wide"]  # nothing but tables scrolls sideways

@@ -13,8 +13,9 @@ from repjax.report.figures import picture
 from repjax.report.figures.gallery import write_figures
 from repjax.report.figures.periodic import periodic_table
 from repjax.report.page import write_page
-from repjax.report.run_tables import fact_list, irrep_tables
+from repjax.report.run_tables import fact_list, irrep_tables, phase_note
 from repjax.report.tables import decimal
+from repjax.statistics.phases import NO_PAST, Phase
 from tests.told import make_curves, report_of, tell, without_past
 
 EVIL = "<script>alert(1)<"  # its name has no slash, which would be a folder
@@ -198,6 +199,39 @@ def test_of_an_imported_run_no_step_is_told():
     known, *_ = irrep_tables(tell(make_curves("C7")), 0)
     assert [row[2].text for row in known.rows][-1] == "–"
     assert known.rows[0][2].value < known.rows[1][2].value
+
+
+def test_a_phase_that_contradicts_a_milestone_is_explained():
+    """Memorisation ends where excluded loss is lowest, whatever the accuracy is."""
+    (course, _) = tell(make_curves("S5")).courses
+    early = replace(course, memorised=284, memorisation=Phase(0, 130))
+    assert phase_note(early) == (
+        "The phase of memorisation ends at step 130, where excluded loss is lowest; "
+        "train accuracy reaches 0.99 only at step 284."
+    )
+    for other in (
+        replace(early, memorisation=Phase(0, 284)),
+        replace(early, memorisation=None),
+        NO_PAST,
+    ):
+        assert phase_note(other) == ""
+
+
+def test_words_of_the_page_fit_what_is_on_it(text):
+    """One mark after a question, one rounding, no file that a reader may not have."""
+    assert "?.<" not in text and "docs/" not in text
+    assert not re.search(r">step [\d,]+\.\d", text)
+    assert re.search(r'<dd class="short">\d\.\d\de-\d</dd>', text)
+
+
+def test_table_3_is_beside_the_papers_values_only_where_these_are(text, tmp_path):
+    for page, beside in (
+        (text, True),
+        (write(report_of(tell(make_curves("S4"))), tmp_path).read_text(), False),
+    ):
+        assert ("Table 3, beside the paper&#39;s values</h2>" in page) == beside
+        assert ('<h2 id="table3-title">Table 3</h2>' in page) != beside
+        assert ("In small print below" in page) == beside
 
 
 def test_a_similarity_of_nothing_has_no_sign():

@@ -221,9 +221,9 @@ def test_the_papers_values_stand_beside_runs_with_its_settings_alone():
     beside = [s5[key] for key in s5 if key.endswith(("_published", "_exact"))]
     assert len(beside) == 30 and not any(beside)
     line = (
-        "The paper's values are for its own settings only: S5, MLP with num_steps "
-        "250000, train_fraction 0.4, mlp.embed_dim 256; S5, Transformer with num_steps "
-        "50000."
+        "The paper's values are left out where its settings differ: for S5, MLP it has "
+        "num_steps 250000, train_fraction 0.4, mlp.embed_dim 256; for S5, Transformer "
+        "it has num_steps 50000."
     )
     rows = build_rows(results)
     console = Console(file=io.StringIO(), width=400)

@@ -14,6 +14,7 @@ from repjax.report.figures.data import to_csv
 from repjax.report.figures.periodic import periodic_table, squares_table
 from repjax.report.figures.picture import Picture, draw
 from repjax.report.figures.selection_plan import generalisation_plan, selection_plan
+from repjax.report.learning import shown_irreps
 from repjax.report.settings import swept_settings
 from repjax.report.story import Report, Story
 from repjax.report.sweeps import sweeps
@@ -268,7 +269,13 @@ def _cell_plan(story: Story) -> Plan:
 def _run_plan(story: Story, run: int) -> Plan:
     """Yield name, title, caption and plot of the figures of one run."""
     results, course = story.results, story.courses[run]
-    irreps = "Irreps are in order of learning; the grey band holds all others."
+    shown_alone = zip(results.irreps, shown_irreps(results, run), strict=True)
+    others = [name for name, is_shown in shown_alone if not is_shown]
+    irreps = "Irreps are in order of learning; " + (
+        "the grey band holds all others."
+        if len(others) > 1
+        else f"the grey line is {', '.join(others)}."
+    )
     shown = "Train" if results.cell.whole_table else "Train and test"
     yield (
         "losses",

@@ -109,7 +109,7 @@ def _draw(axes: Axes, square: Square, x: float, y: float) -> None:
     below = f"{square.dim} {TYPES[square.type]}"
     axes.text(x + 0.04, y + 0.235, below, fontsize=6, va="center", color=color)
     lines = [f"{square.learned.count}/{square.learned.total}"] if learned else []
-    lines += [f"step {plain(square.step.value)}"] if square.step else []
+    lines += [f"step {plain(float(round(square.step.value)))}"] if square.step else []
     if square.explained_hidden:
         lines.append(f"{100 * square.explained_hidden.value:.0f} % of h")
     for k, line in enumerate(lines):

@@ -1,7 +1,7 @@
 """How one network trained: every progress measure against the step.
 
 Chughtai et al. 2023, sections 5 and 6. A line is an irrep that is key at the end or was
-learned on the way; a grey band covers all others.
+learned on the way; a grey band covers all others, a grey line is the only other one.
 """
 
 from collections.abc import Mapping
@@ -161,7 +161,7 @@ def _irrep_lines(
             others.min(axis=1),
             others.max(axis=1),
             color=GRID,
-            linewidth=0,
+            linewidth=1.5 if others.shape[1] == 1 else 0,  # else it has no width
             label="other irreps",
         )
     lines = {}

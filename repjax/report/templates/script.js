@@ -43,7 +43,7 @@ for (const table of document.querySelectorAll("table")) {
   label.append("Filter rows ", field, " ", found);
   const region = table.closest(".scroll");
   field.setAttribute("aria-label", `Filter rows: ${region.getAttribute("aria-label")}`);
-  region.before(label);
+  region.prepend(label);
   const texts = new Map();
   field.addEventListener("input", () => {
     const words = field.value.toLowerCase().split(/\s+/).filter(Boolean);

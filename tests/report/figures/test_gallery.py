@@ -140,6 +140,14 @@ def test_of_many_irreps_only_what_was_learned_has_a_line():
     assert texts == [*learned, "other irreps"]
 
 
+def test_a_band_of_other_irreps_is_told_only_where_there_is_one():
+    ends = {57: "the grey band holds all others.", 3: "the grey line is trivial."}
+    for num_irreps, end in ends.items():
+        story = tell(make_curves("C113", num_irreps=num_irreps, num_key=2))
+        captions = {name: text for name, _, text, _ in gallery._run_plan(story, 0)}
+        assert captions["logit_similarity"].endswith(f"in order of learning; {end}")
+
+
 def test_many_runs_are_a_band_and_not_many_lines():
     story = tell(make_curves("C113", num_runs=1000, num_irreps=57, num_key=5))
     figures = drawn(gallery._cell_plan(story))
