@@ -111,11 +111,13 @@ def claim_directories(
     cells: Sequence[CellConfig],
     workdir: Path,
     trajectories: Trajectories | None = None,
+    *,
+    imported: bool = False,
 ) -> None:
     """Write the settings of cells into their folders, or check the existing ones.
 
     Trajectories of finished cells are read into `trajectories`; damaged ones are set
-    aside.
+    aside. If the cells are `imported`, no message proposes to train some of their runs.
 
     Raises:
         ConfigError: a folder was begun with other settings, or with another group in
@@ -135,12 +137,12 @@ def claim_directories(
 
     hosts.by_first(lambda: write_many(write, cells, folders))
     for cell, folder in zip(cells, folders, strict=True):
-        _check_settings(cell, folder)
+        _check_settings(cell, folder, imported)
         recall_group(cell, folder)
     hosts.by_first(set_aside)
 
 
-def _check_settings(cell: CellConfig, directory: Path) -> None:
+def _check_settings(cell: CellConfig, directory: Path, imported: bool) -> None:
     """Raise `ConfigError` if the folder of a cell holds other settings."""
     path = directory / _SETTINGS
     stored, wanted = read_json(path), cell.flat
@@ -155,7 +157,7 @@ def _check_settings(cell: CellConfig, directory: Path) -> None:
     if differing:
         raise ConfigError(
             f"{', '.join(differing)}, with which {directory} was begun; "
-            f"{_way_out(stored, wanted)}"
+            f"{'use another --workdir' if imported else _way_out(stored, wanted)}"
         )
 
 
