@@ -133,7 +133,7 @@ def write_cell(cell: CellConfig, runs: Sequence[PublishedRun], workdir: Path) ->
     from repjax.storage.checkpoint import Checkpoints
 
     directory = workdir / cell.name
-    claim_directories([cell], workdir)
+    claim_directories([cell], workdir, imported=True)
     (directory / TRAJECTORY).unlink(missing_ok=True)
     ensemble = build_ensemble([cell])
     state = jax.tree.map(lambda x: np.zeros(x.shape, x.dtype), ensemble.abstract())

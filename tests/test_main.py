@@ -64,10 +64,7 @@ BAD_FLAGS = [
         [S5, "--config.nmu_seeds=3"],
         "--config.nmu_seeds: unknown; did you mean --config.num_seeds?",
     ),
-    (
-        [S5, "--config.eps=3"],
-        "--config.eps: unknown; did you mean --config.optimizer.eps?",
-    ),
+    ([S5, "--config.eps=3"], "--config.eps: unknown; did you mean --config.opt"),
     ([S5, "--config.xyz=3"], "--config.xyz: unknown; use one of task, num_steps"),
     (
         [S5, "--config.optimizer=3"],
@@ -85,10 +82,7 @@ BAD_FLAGS = [
         [S5, "--config.num_seeds=1.5"],
         "--config.num_seeds: '1.5' is not allowed; use an i",
     ),
-    (
-        [S5, "--config.num_seeds=0"],
-        "--config.num_seeds: 0 is not allowed; use an integer",
-    ),
+    ([S5, "--config.num_seeds=0"], "--config.num_seeds: 0 is not allowed; use an i"),
     (
         [S5, "--config.optimizer.eps=x"],
         "--config.optimizer.eps: 'x' is not allowed; use a",
@@ -101,10 +95,7 @@ BAD_FLAGS = [
         [S5, "--config.groups=S5 A5"],
         "--config.groups: 'S5 A5' is not a known group; use C<n>",
     ),
-    (
-        [S5, "--config.groups=('S5'"],
-        "--config.groups: '('S5'' is not a known group; use C<n>",
-    ),
+    ([S5, "--config.groups=('S5'"], "--config.groups: '('S5'' is not a known group"),
     (
         [S5, "--config.groups=S5,PSL(2,6)"],
         "--config.groups: 'PSL(2,6)': 6 is not a prime power",
@@ -121,10 +112,7 @@ BAD_FLAGS = [
     ([S5, "--config.num_seeds"], "Missing value for flag --config.num_seeds"),
     (["--config.num_seeds=3", S5], "Found --config.num_seeds=3 in argv before a value"),
     ([S5, "--wrokdir=x"], "--wrokdir: unknown; did you mean --workdir?"),
-    (
-        [S5, "--xyz=x"],
-        "--xyz: unknown; use one of --config, --workdir, --shard, --dry_run",
-    ),
+    ([S5, "--xyz=x"], "--xyz: unknown; use one of --config, --workdir, --shard"),
     ([S5, "--dry_run=maybe"], "--dry_run: 'maybe' is not allowed; use true or false"),
     ([S5, "workdir"], "'workdir' is not a flag; use --flag=value\n"),
     ([S5, "--shard=4/4"], "--shard: '4/4' is not allowed; use i/n with 0 <= i < n"),

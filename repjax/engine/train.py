@@ -112,11 +112,13 @@ def claim_directories(
     cells: Sequence[CellConfig],
     workdir: Path,
     trajectories: Trajectories | None = None,
+    *,
+    imported: bool = False,
 ) -> None:
     """Write the settings of cells into their folders, or check the existing ones.
 
     Trajectories of finished cells are read into `trajectories`; damaged ones are set
-    aside.
+    aside. If the cells are `imported`, no message proposes to train some of their runs.
 
     Raises:
         ConfigError: a folder was begun with other settings, or with another group in
@@ -135,12 +137,19 @@ def claim_directories(
             _set_damaged_results_aside(folder, read)
 
     hosts.by_first(lambda: write_many(write, cells, folders))
-    check_directories(cells, workdir)
+    check_directories(cells, workdir, imported)
     hosts.by_first(set_aside)
 
 
-def check_directories(cells: Sequence[CellConfig], workdir: Path) -> None:
+def check_directories(
+    cells: Sequence[CellConfig], workdir: Path, imported: bool = False
+) -> None:
     """Check the settings in the folders that cells have already; nothing is written.
+
+    Args:
+        cells: the cells to train.
+        workdir: each cell has, or will have, the folder `workdir / cell.name`.
+        imported: whether the cells were trained elsewhere.
 
     Raises:
         ConfigError: a folder was begun with other settings, or with another group in
@@ -149,11 +158,11 @@ def check_directories(cells: Sequence[CellConfig], workdir: Path) -> None:
     for cell in cells:
         folder = workdir / cell.name
         if (folder / _SETTINGS).exists():
-            _check_settings(cell, folder)
+            _check_settings(cell, folder, imported)
             recall_group(cell, folder)
 
 
-def _check_settings(cell: CellConfig, directory: Path) -> None:
+def _check_settings(cell: CellConfig, directory: Path, imported: bool) -> None:
     """Raise `ConfigError` if the folder of a cell holds other settings."""
     path = directory / _SETTINGS
     stored, wanted = read_json(path), cell.flat
@@ -168,7 +177,7 @@ def _check_settings(cell: CellConfig, directory: Path) -> None:
     if differing:
         raise ConfigError(
             f"{', '.join(differing)}, with which {directory} was begun; "
-            f"{_way_out(stored, wanted)}"
+            f"{'use another --workdir' if imported else _way_out(stored, wanted)}"
         )
 
 

@@ -319,3 +319,9 @@ def test_more_seeds_than_were_begun_go_to_another_workdir(tmp_path, changes, way
     differing, _, rest = str(error.value).partition(", with which ")
     assert rest == f"{tmp_path / first.name} was begun; {way_out}"
     assert differing.endswith("differs from [1, 2, 3]")
+
+
+def test_more_imported_runs_are_not_to_be_trained(tmp_path):
+    claim_directories([tiny_cell()], tmp_path, imported=True)
+    with pytest.raises(ConfigError, match=r"was begun; use another --workdir$"):
+        claim_directories([tiny_cell(num_seeds=5)], tmp_path, imported=True)
