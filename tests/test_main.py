@@ -290,7 +290,9 @@ def test_the_plan_is_printed_before_training(call, tmp_path, monkeypatch):
     *cells, total, time = out.partition("\nS3_mlp: 3 runs")[0].splitlines()
     assert len(cells) == 4
     for cell in cells:
-        assert re.search(r"3 runs x 2 steps.* operations and .* MiB a run; 1 at", cell)
+        assert re.search(
+            r"3 runs x 2 steps.* operations and .* [KM]iB a run; 1 at", cell
+        )
     assert total.startswith("4 cells, 12 runs") and re.match(r"about \d+ seconds", time)
 
 
