@@ -9,7 +9,6 @@ import pytest
 from absl.testing import flagsaver
 
 from repjax import command_line, main
-from tests.faults.program import Sweep
 
 ROOT = Path(__file__).parent.parent
 S5 = f"--config={ROOT}/experiments/s5.py"
@@ -284,9 +283,9 @@ def test_dry_run_says_how_even_the_shards_are(call, trained):
     code, out, _ = call(S5, "--dry_run", "--shard=1/3")
     first, *_, last = out.splitlines()
     assert (code, first) == (0, "shard 1/3:")
-    number = r"\d\.\de\+14"
-    between = rf"{number} to {number} floating-point operations"
-    assert re.fullmatch(f"3 shards of {between}", last)
+    assert re.fullmatch(
+        r"3 shards of (\d\.\de\+14 (to|floating-point) ?){2}operations", last
+    )
 
 
 def test_a_shard_without_runs_is_no_error(call, trained, tmp_path):
@@ -299,18 +298,6 @@ def test_a_shard_without_runs_is_no_error(call, trained, tmp_path):
 def test_shards_do_not_join_processes(call, trained, tmp_path):
     code, _, err = call(S5, f"--workdir={tmp_path}", "--shard=0/2", "--distributed")
     assert (code, err[:47]) == (2, "repjax: --distributed: not allowed with --shard")
-
-
-def test_the_plan_is_printed_before_training(call, tmp_path, monkeypatch):
-    monkeypatch.setenv("JAX_NUM_CPU_DEVICES", "8")  # jax has started already
-    monkeypatch.setenv("COLUMNS", "200")
-    code, out, _ = call(*Sweep(tmp_path, "S3,C7", num_steps=2).flags("workdir"))
-    assert code == 0
-    *cells, total, time = out.partition("\nS3_mlp: 3 runs")[0].splitlines()
-    assert len(cells) == 4
-    for cell in cells:
-        assert re.search(r"3 runs x 2 steps.* operations and .* MiB a run; 1 at", cell)
-    assert total.startswith("4 cells, 12 runs") and re.match(r"about \d+ seconds", time)
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,23 @@
 """What the console says of a sweep in a workdir, before and after training."""
 
+import re
+
 from repjax import main
 from tests.faults.program import Sweep
 from tests.programs import call
+
+
+def test_the_plan_is_printed_before_training(tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")
+    assert call(main, *Sweep(tmp_path, "S3,C7", num_steps=2).flags("workdir")) == 0
+    out = capsys.readouterr().out
+    *cells, total, here = out.partition("\nS3_mlp: 3 runs")[0].splitlines()
+    assert len(cells) == 4
+    for cell in cells:
+        assert re.search(
+            r"3 runs x 2 steps.* operations and .* [KM]iB a run; 1 at", cell
+        )
+    assert total.startswith("4 cells, 12 runs") and re.match(r"about \d+ seconds", here)
 
 
 def test_a_dry_run_reads_the_workdir_and_writes_nothing(tmp_path, capsys):
