@@ -84,7 +84,7 @@ def _help() -> str:
             *lines,
             "",
             "repjax COMMAND --help lists the flags; repjax --version the version.",
-            "Begin with: repjax train --config=quickstart --workdir=runs/first",
+            "Begin with: repjax train --config=quickstart --workdir=runs/quickstart",
         ]
     )
 

@@ -1,6 +1,6 @@
 """Train, checkpoint, analyse and tabulate one sweep.
 
-repjax train --config=quickstart --workdir=runs/first [--config.KEY=VALUE …]
+repjax train --config=quickstart --workdir=runs/quickstart [--config.KEY=VALUE …]
     [--shard=i/n] [--dry_run] [--distributed]
 
 The config is an experiment that repjax carries, by its name, or a file of your own.
