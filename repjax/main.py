@@ -25,7 +25,7 @@ from repjax.groups.identify import same_groups
 from repjax.settings.config import CellConfig, Config, from_config_dict, rules_of
 from repjax.settings.rules import ConfigError
 from repjax.settings.sweep import check_overrides, expand, parse_shard, take_shard
-from repjax.storage.files import as_path
+from repjax.storage.files import as_path, is_local
 from repjax.storage.results import CellResults
 from repjax.storage.workdirs import steps_taken
 
@@ -109,13 +109,13 @@ def main() -> None:
 
 
 def _taken(cells: Sequence[CellConfig]) -> dict[str, int]:
-    """Return the steps that cells have taken in --workdir, which is only read.
+    """Return the steps that cells have taken in a local --workdir, which is only read.
 
     Raises:
         ConfigError: it was begun with other settings, so that training would fail.
     """
     workdir = as_path(_WORKDIR.value) if _WORKDIR.value else None
-    if workdir is None or not workdir.is_dir():
+    if workdir is None or not is_local(workdir) or not workdir.is_dir():
         return {}
     from repjax.engine.train import check_directories
 
