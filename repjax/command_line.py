@@ -13,6 +13,7 @@ import signal
 import sys
 from collections.abc import Callable, Collection, Iterator
 from difflib import get_close_matches
+from functools import partial
 from pathlib import Path
 from textwrap import wrap
 from typing import Any, NoReturn
@@ -81,7 +82,8 @@ def _run(
     # it there is nothing to save.
     handled = (signal.SIGTERM, signal.SIGINT)
     before = {number: signal.signal(number, _interrupt) for number in handled}
-    hook, sys.unraisablehook = sys.unraisablehook, _leave_if_interrupted
+    hook = sys.unraisablehook
+    sys.unraisablehook = partial(_leave_if_interrupted, hook)
     try:
         rest = parse_flags(sys.argv, flag_values, operands)
         if rest is None:
@@ -98,7 +100,7 @@ def _run(
             raise
         refuse(f"{fault}; what was saved before is whole: fix this and call again")
     except (Interrupted, KeyboardInterrupt):
-        _leave()
+        _interrupted()
     finally:
         sys.unraisablehook = hook
         for number, handler in before.items():
@@ -128,20 +130,30 @@ def _interrupt(_number: int, _frame: Any) -> NoReturn:
     raise Interrupted
 
 
-def _leave_if_interrupted(unraisable: "sys.UnraisableHookArgs") -> None:
-    """Leave if Python drops an `Interrupted`: the program would go on to its end.
+def _leave_if_interrupted(
+    otherwise: Callable[["sys.UnraisableHookArgs"], Any],
+    unraisable: "sys.UnraisableHookArgs",
+) -> None:
+    """Leave if Python drops an interruption: the program would go on to its end.
 
     Python drops exceptions in callbacks, such as the one that XLA has in the garbage
     collector; during start-up two Ctrl-C in 36 arrived there.
     """
-    if issubclass(unraisable.exc_type, Interrupted):
-        _leave()
-    sys.__unraisablehook__(unraisable)
+    if issubclass(unraisable.exc_type, Interrupted | KeyboardInterrupt):
+        _interrupted()
+    otherwise(unraisable)
 
 
-def _leave() -> NoReturn:
-    """End at once: a usual exit waits for threads, such as a timer of 60 s in jax."""
+def _interrupted() -> NoReturn:
     print("repjax: interrupted; call again to go on", file=sys.stderr)
+    leave()
+
+
+def leave() -> NoReturn:
+    """End at once as stopped: a usual exit waits for threads.
+
+    There are those that compile, and a timer of 60 s in jax.
+    """
     for stream in (sys.stdout, sys.stderr):
         stream.flush()
     os._exit(STOPPED)
@@ -275,7 +287,8 @@ def _help(text: str, flag_values: flags.FlagValues) -> str:
     """Return a program's docstring, with its command as it was typed, and its flags."""
     text = text.strip()
     spec = sys.modules["__main__"].__spec__
-    if spec and not {"repjax", "repjax.exe"} & {*map(os.path.basename, sys.orig_argv)}:
+    program = {*map(os.path.basename, sys.orig_argv[:3])}  # python -m repjax
+    if spec and not {"repjax", "repjax.exe"} & program:
         module = f"python -m {spec.name.removesuffix('.__main__')}"
         text = re.sub(r"^repjax \w+(?= )", module, text, flags=re.MULTILINE)
     lines = [text, "", "flags:"]

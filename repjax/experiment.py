@@ -64,6 +64,10 @@ def load_config(name: str) -> ConfigDict:
 def _find(path: str) -> Path:
     """Return the file of an experiment."""
     file, names = Path(path), carried_names()
+    try:
+        exists = file.exists()
+    except OSError as error:  # such as a name that is too long
+        raise ValueError(error.strerror) from None
     if file.suffix == ".py" and file.is_file():
         return file
     for name in names:
@@ -71,13 +75,13 @@ def _find(path: str) -> Path:
             return CARRIED / f"{name}.py"
     if file.is_file() and is_group_file(path):
         raise ValueError("holds a group, not an experiment; name it in config.groups")
-    if file.exists():
+    if exists:
         fault = "not an experiment"
     else:
         is_file = file.suffix == ".py" or len(file.parts) > 1
         fault = "no such file" if is_file else "no such experiment or file"
     close = difflib.get_close_matches(file.stem, names, n=1)
-    if close and not file.exists():
+    if close and not exists:
         raise ValueError(f"{fault}; did you mean {close[0]}?")
     raise ValueError(f"{fault}; use one of {', '.join(names)}, or a Python file (.py)")
 

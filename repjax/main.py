@@ -156,4 +156,9 @@ def _show(results: Sequence[CellResults], workdir: Path) -> None:
 
 
 if __name__ == "__main__":
-    command_line.run(main, _FLAGS)
+    try:
+        command_line.run(main, _FLAGS)
+    except SystemExit as end:
+        if end.code == STOPPED and not _DISTRIBUTED.value:
+            command_line.leave()  # without what is still being compiled
+        raise

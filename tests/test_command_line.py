@@ -138,3 +138,22 @@ def test_a_signal_before_training_is_exit_code_75(number, where):
     assert done.returncode == 75
     assert done.stderr == "repjax: interrupted; call again to go on\n"
     assert done.stdout == ""
+
+
+def test_a_stopped_training_ends_without_what_is_still_compiled(tmp_path):
+    """A thread of 99 s stands for a program that is being compiled."""
+    code = (
+        "import runpy, sys, threading, repjax.sweep\n"
+        "from repjax.engine.train import Stopped\n"
+        "def stop(*_, **__):\n"
+        "    threading.Timer(99, print).start()\n"
+        "    raise Stopped('stopped at step 3')\n"
+        "repjax.sweep.train_cells = stop\n"
+        f"sys.argv[1:] = '--config=quickstart', '--workdir={tmp_path}'\n"
+        "runpy.run_module('repjax.main', run_name='__main__', alter_sys=True)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 75
+    assert done.stderr == "repjax: stopped at step 3; call again to go on\n"

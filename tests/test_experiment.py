@@ -108,6 +108,11 @@ def test_a_folder_called_experiments_may_lie_anywhere(tmp_path):
     assert load_config(str(folder / "mine.py")).num_steps == 123
 
 
+def test_a_name_that_no_file_can_have_is_refused():
+    with pytest.raises(ValueError, match="File name too long"):
+        load_config(300 * "x")
+
+
 def test_loading_leaves_no_trace(tmp_path):
     import experiments.base  # noqa: F401  (a test or a notebook may have done so)
 

@@ -8,8 +8,8 @@ All metrics of an S5 MLP take 76 ms with it, 97 ms with 2**18, 136 ms with 2**21
 _BLOCK_ELEMENTS = 2**21
 """The same on accelerators: 8 MB, 2,880 pairs × 720 logits for S6.
 
-Their product has 126 tiles of 128 × 128, one for each multiprocessor of an H200 (132),
-so that a single network fills it. Reasoned from sizes, not measured.
+Their product has 138 tiles of 128 × 128, about as many as an H200 has multiprocessors
+(132), so that a single network fills it. Reasoned from sizes, not measured.
 """
 
 _TOGETHER_ELEMENTS = 2**24

@@ -1,10 +1,11 @@
-"""Train and evaluate many runs at once; the only file with a `run` axis.
+"""Train and evaluate many runs at once: shapes, shardings and programs of their arrays.
 
-Everything else is written for one run. Runs whose arrays have the same shapes share one
-program; all other settings are data that they carry. Runs are sharded over devices
-without communication. On each device they take turns, `Plan.at_once` runs at a time:
-one on CPUs, all that fit on GPUs and TPUs, which one small network cannot fill. Cores
-share a run only if a CPU has more cores than runs and steps are long.
+All else, but `turns.py` and `run_data.py`, is written for one run. Runs whose arrays
+have the same shapes share one program; all other settings are data that they carry.
+Runs are sharded over devices without communication. On each device they take turns,
+`Plan.at_once` runs at a time: one on CPUs, all that fit on GPUs and TPUs, which one
+small network cannot fill. Cores share a run only if a CPU has more cores than runs and
+steps are long.
 """
 
 import copy

@@ -8,8 +8,7 @@ import threading
 from collections.abc import Iterator
 
 STOPPING = (
-    "repjax: stopping after this chunk of steps; Ctrl-C again would lose the steps "
-    "since the last checkpoint"
+    "repjax: stopping after this chunk of steps; all steps taken will have been saved"
 )
 
 

@@ -234,6 +234,8 @@ def _train(
             )
             try:
                 ensemble = programs.ensemble(current.cells)
+                if checkpoints.latest_step() != current.num_steps:
+                    ensemble.start_compiling()
                 every = _loop(current, ensemble, checkpoints, progress, signals)
             finally:
                 checkpoints.close()
@@ -263,7 +265,6 @@ def _loop(
     those of an uncut run.
     """
     cell, steps = current.cells[0], steps_of(current)
-    ensemble.start_compiling()
     state, metrics, step = restore(ensemble, checkpoints, len(steps))
     due = int(np.searchsorted(steps, step))
     if due < len(steps) and np.isfinite(metrics["trained_steps"][:, due]).all():
@@ -336,8 +337,9 @@ class _Pace:
 def _signals_noted() -> Iterator[list[int]]:
     """Collect SIGTERM and SIGINT in a list; a second SIGINT interrupts.
 
-    A line on stderr answers the first SIGINT at once. In another thread than the main
-    one Python handles no signals, and none is noted.
+    Of those that arrive within one chunk Python tells of one. A line on stderr answers
+    the first SIGINT at once. In another thread than the main one Python handles no
+    signals, and none is noted.
     """
     received: list[int] = []
     if threading.current_thread() is not threading.main_thread():
@@ -345,7 +347,7 @@ def _signals_noted() -> Iterator[list[int]]:
         return
 
     def note(number, _frame):
-        if number == signal.SIGINT and received:
+        if number == signal.SIGINT and signal.SIGINT in received:
             raise KeyboardInterrupt
         received.append(number)
 

@@ -299,6 +299,7 @@ def _hint(name: str) -> str:
     if meant != name and suggestions.respelled(meant) == meant:
         try:
             return f"did you mean {build_group(meant).name}?"
-        except ValueError:
-            pass
+        except ValueError as error:
+            if "not a known group" not in str(error):
+                return f"did you mean {meant}? {error}"
     return suggestions.reason(meant, MAX_ORDER, MAX_DEGREE) or f"use {KNOWN}"

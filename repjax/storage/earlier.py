@@ -14,6 +14,7 @@ import numpy as np
 from repjax import __version__
 from repjax.settings.config import CellConfig
 from repjax.settings.rules import ConfigError
+from repjax.storage.files import is_local
 from repjax.storage.tensors import read_tensors, write_tensors
 
 KEPT = "memorised.safetensors"
@@ -33,9 +34,9 @@ def keep_weights(
 ) -> None:
     """Keep the weights of each run of a cell at its own step.
 
-    Nothing is kept if they are large or the folder is read-only.
+    Nothing is kept if they are large, or the folder is read-only or in a bucket.
     """
-    if sum(x.nbytes for x in weights.values()) <= MOST_KEPT:
+    if is_local(directory) and sum(x.nbytes for x in weights.values()) <= MOST_KEPT:
         with contextlib.suppress(OSError):
             write_tensors(directory / KEPT, weights, _origin(cell, steps))
 

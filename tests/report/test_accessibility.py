@@ -1,6 +1,6 @@
 """A page of 1,000 runs by keyboard alone, on every width, in light and dark.
 
-axe-core looks at it too: the copy in axe-core-python, or the axe.min.js that
+axe-core looks at a page of 12 runs: the copy in axe-core-python, or the axe.min.js that
 `REPJAX_AXE` names.
 """
 
